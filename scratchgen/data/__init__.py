@@ -1,0 +1,27 @@
+"""Real data: the bundled 8×8 digits, MNIST from local files, and the few steps from grey levels to a model's input.
+
+    images, labels = digits("train")                    (1000, 8, 8) uint8, 17 grey levels
+    x = to_unit(images, levels=17).reshape(-1, 64)      (1000, 64) float32 in [0, 1]
+
+Nothing here is fetched unless `download` or `mnist_download` is called.
+"""
+
+from scratchgen.data.dataset import DataError, Dataset
+from scratchgen.data.digits import digits
+from scratchgen.data.download import download
+from scratchgen.data.idx import read_idx
+from scratchgen.data.mnist import mnist, mnist_download
+from scratchgen.data.scaling import binarise, one_hot, to_unit
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "binarise",
+    "digits",
+    "download",
+    "mnist",
+    "mnist_download",
+    "one_hot",
+    "read_idx",
+    "to_unit",
+]
