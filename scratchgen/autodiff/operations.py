@@ -1,0 +1,87 @@
+"""What the engine knows of a function: how to compute it, and one derivative rule per argument.
+
+For y = f(x_0, x_1, …) and a scalar L further on, the *cotangent* of y is g = dL/dy, an array of the shape of y.
+The rule of argument i turns it into the cotangent of x_i:
+
+    rule_i(g, y, x_0, x_1, …) = (dy/dx_i)ᵀ g          (1)
+
+It is written in NumPy. Handed plain arrays it computes at NumPy's speed; handed Tensors its operations are recorded in
+turn, which is how derivatives of any order come from one set of rules. So a rule never looks inside a Tensor.
+
+The rules themselves stand in the tables beside this file: ``elementwise``, ``special``, ``shapes``, ``reductions``,
+``linalg``, ``fused``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Rule = Callable[..., Any]
+
+
+class Each:
+    """The rules of a function of any number of arrays, such as ``np.concatenate``: ``Each(make)[i]`` is ``make(i)``."""
+
+    def __init__(self, make: Callable[[int], Rule]) -> None:
+        self.make = make
+
+    def __getitem__(self, argument: int) -> Rule:
+        return self.make(argument)
+
+
+class Operation:
+    """A function on arrays, and the rule (1) of each of its arguments.
+
+    ``rules[i]`` belongs to positional argument i; None means that no derivative is defined there. ``prepare``, where
+    given, turns g into what all rules of a fused operation start from, so that it is computed once. ``casts``
+    marks the one operation whose result may have another dtype than its input.
+    """
+
+    __slots__ = ("casts", "forward", "most_args", "name", "options", "prepare", "rules")
+
+    rules: Sequence[Rule | None] | Each
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        rules: Sequence[Rule | None] | Each,
+        prepare: Rule | None = None,
+        casts: bool = False,
+        name: str | None = None,
+    ) -> None:
+        self.name, self.forward, self.prepare, self.casts = name or forward.__name__, forward, prepare, casts
+        # What a rule does not know of must not be given, or NumPy's where= and dtype= would slip past it.
+        known = rules[0] if isinstance(rules, Each) else next(rule for rule in rules if rule is not None)
+        parameters = list(inspect.signature(known).parameters.values())[2:]  # without g and y
+        self.options = {p.name for p in parameters if p.kind is not p.VAR_POSITIONAL}
+        if isinstance(rules, Each):
+            self.rules, self.most_args = rules, 1_000_000
+        else:
+            self.most_args = len([p for p in parameters if p.kind is not p.KEYWORD_ONLY])
+            self.rules = [*rules, *[None] * (self.most_args - len(rules))]
+
+    def __repr__(self) -> str:
+        return f"Operation({self.name})"
+
+
+# Every differentiable operation of the package by name. The gradient-check suite walks it, and fails on one unchecked.
+OPERATIONS: dict[str, Operation] = {}
+
+# What NumPy's dispatch calls when a function meets a Tensor: the same function, on Tensors.
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def operation(
+    forward: Callable[..., Any], rules: Sequence[Rule | None] | Each, prepare: Rule | None = None, casts: bool = False
+) -> Operation:
+    """The one door: every operation is made here, and those of the package itself are entered in ``OPERATIONS``."""
+    module = getattr(forward, "__module__", None) or "numpy"  # a NumPy ufunc has no module
+    name = f"linalg.{forward.__name__}" if module.startswith("numpy.linalg") else forward.__name__
+    made = Operation(forward, rules, prepare, casts, name)
+    if module.split(".")[0] in ("numpy", "scipy", "scratchgen"):
+        if name in OPERATIONS and OPERATIONS[name].forward is not forward:
+            raise ValueError(f"there already is an operation called {name}")
+        OPERATIONS[name] = made
+    return made
