@@ -1,0 +1,275 @@
+"""Samples for the rules of ``autodiff.linalg`` and ``autodiff.einsum``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+
+from scratchgen.autodiff.linalg import solve_triangular
+from scratchgen.checks.sample import Draw, Sample, invertible, positive_definite, signed, triangular
+
+Shape = tuple[int, ...]
+
+
+def products() -> Iterator[Sample]:
+    """np.matmul of every pair of 1, 2 or more axes."""
+    shapes: list[tuple[str, Shape, Shape]] = [
+        ("primes", (2, 3), (3, 5)),
+        ("square", (3, 3), (3, 3)),
+        ("size-1 axis", (1, 3), (3, 1)),
+        ("size-1 axis", (2, 1), (1, 3)),
+        ("empty", (0, 3), (3, 2)),
+        ("empty", (2, 0), (0, 3)),
+        ("empty", (0,), (0, 3)),
+        ("empty", (0, 2, 3), (3, 5)),
+        ("empty", (0, 2, 3), (0, 3, 5)),
+        ("empty", (5, 0, 3), (3, 2)),
+        ("two vectors", (3,), (3,)),
+        ("matrix and vector", (2, 3), (3,)),
+        ("vector and matrix", (3,), (3, 2)),
+        ("stack and vector", (5, 2, 3), (3,)),
+        ("stack and vector", (5, 7, 2, 3), (3,)),
+        ("vector and stack", (3,), (5, 3, 2)),
+        ("vector and stack", (3,), (5, 7, 3, 2)),
+        ("batched", (5, 2, 3), (5, 3, 7)),
+        ("rank", (5, 2, 3), (3, 7)),
+        ("rank", (2, 3), (5, 3, 7)),
+        ("rank", (5, 7, 2, 3), (7, 3, 2)),
+        ("row", (5, 2, 3), (1, 3, 2)),
+        ("column", (5, 7, 2, 3), (5, 1, 3, 2)),
+        ("two-way", (5, 1, 2, 3), (1, 7, 3, 2)),
+    ]
+    for kind, a, b in shapes:
+        yield Sample("matmul", kind, np.matmul, signed(*a), signed(*b))
+    yield Sample("matmul", "same twice", lambda x: x @ x, signed(3, 3))
+    yield Sample("matmul", "same twice", lambda x: x @ x, signed(3))
+    yield Sample("matmul", "same twice", lambda x: x @ np.swapaxes(x, -1, -2), signed(5, 2, 3))
+
+
+def summations() -> Iterator[Sample]:
+    """np.einsum with each way to treat a letter: kept, summed, in one operand only, twice in one, behind an ellipsis."""
+    cases: list[tuple[str, str, list[Shape]]] = [
+        ("primes", "ij,jk->ik", [(2, 3), (3, 5)]),
+        ("primes", "ijk->kij", [(2, 3, 5)]),
+        ("primes", "kji->jki", [(2, 3, 5)]),
+        ("primes", "bij,bjk,kl->bil", [(2, 3, 5), (2, 5, 7), (7, 3)]),
+        ("square", "ij,jk->ik", [(3, 3), (3, 3)]),
+        ("0-d", ",->", [(), ()]),
+        ("0-d", ",i->i", [(), (3,)]),
+        ("size-1 axis", "ij,jk->ik", [(1, 3), (3, 1)]),
+        ("row", "ij,ij->ij", [(2, 3), (1, 3)]),
+        ("row", "ij,jk->ik", [(2, 1), (3, 5)]),
+        ("column", "ij,ij->ij", [(2, 3), (2, 1)]),
+        ("column", "ij,jk->ik", [(2, 3), (1, 5)]),
+        ("two-way", "...,...->...", [(2, 1), (1, 3)]),
+        ("rank", "...,...->...", [(5, 2, 3), (2, 1)]),
+        ("rank", "...ij,...jk->...ik", [(7, 5, 2, 3), (1, 3, 2)]),
+        ("empty", "ij,jk->ik", [(0, 3), (3, 2)]),
+        ("empty", "ij,jk->ik", [(2, 0), (0, 3)]),
+        ("empty", "ij->i", [(0, 3)]),
+        ("empty", "ij->i", [(3, 0)]),
+        ("implied output", "ij,jk", [(2, 3), (3, 5)]),
+        ("implied output", "ba,cb", [(2, 3), (5, 2)]),
+        ("implied output", "ij", [(2, 3)]),
+        ("implied output", "...ij,jk", [(5, 2, 3), (3, 2)]),
+        ("implied output", "ii", [(3, 3)]),
+        ("spaces", " i j , j k -> i k ", [(2, 3), (3, 5)]),
+        ("summed in one operand", "ij->i", [(2, 3)]),
+        ("summed in one operand", "ijk->j", [(2, 3, 5)]),
+        ("summed in one operand", "ij->", [(2, 3)]),
+        ("summed in one operand", "ij,k->i", [(2, 3), (5,)]),
+        ("summed in one operand", "ij,kl->", [(2, 3), (5, 2)]),
+        ("diagonal", "ii->i", [(3, 3)]),
+        ("diagonal", "iji->ij", [(3, 2, 3)]),
+        ("diagonal", "iii->i", [(3, 3, 3)]),
+        ("diagonal", "iij,jk->ki", [(3, 3, 2), (2, 5)]),
+        ("diagonal", "ii,i->i", [(3, 3), (3,)]),
+        ("diagonal", "ii,ij->j", [(3, 3), (3, 2)]),
+        ("diagonal, summed", "ii->", [(3, 3)]),
+        ("diagonal, summed", "iijk->k", [(3, 3, 2, 5)]),
+        ("diagonal, summed", "iijj->", [(3, 3, 2, 2)]),
+        ("diagonal, summed", "iji,k->k", [(3, 2, 3), (5,)]),
+        ("ellipsis", "...i->...", [(2, 5, 3)]),
+        ("ellipsis", "i...->...", [(2, 5, 3)]),
+        ("ellipsis", "i...i->...", [(3, 2, 5, 3)]),
+        ("ellipsis", "b...,b->b...", [(2, 3, 5), (2,)]),
+        ("ellipsis", "...i,i->...", [(2, 5, 3), (3,)]),
+        ("ellipsis", "i...,...j->...ij", [(3, 2), (5, 2, 7)]),
+        ("permutation", "abcd->cdba", [(2, 3, 5, 1)]),
+        ("two vectors", "i,i->", [(3,), (3,)]),
+        ("two vectors", "i,j->ij", [(3,), (2,)]),
+        ("elementwise", "ij,ij->ji", [(2, 3), (2, 3)]),
+        ("four operands", "ij,ik,il,i->jkl", [(2, 3), (2, 5), (2, 1), (2,)]),
+    ]
+    for kind, subscripts, shapes in cases:
+        yield Sample("einsum_flat", kind, einsum(subscripts), *[signed(*shape) for shape in shapes])
+    yield Sample("einsum_flat", "optimize", einsum("ij,jk,kl->il", True), signed(2, 3), signed(3, 5), signed(5, 2))
+    yield Sample("einsum_flat", "same twice", lambda x: np.einsum("ij,kj->ik", x, x), signed(2, 3))
+    yield Sample("einsum_flat", "same twice", lambda x: np.einsum("ij,ij->", x, x), signed(2, 3))
+
+
+def einsum(subscripts: str, optimize: bool = False) -> Any:
+    """np.einsum with these subscripts."""
+    return lambda *operands: np.einsum(subscripts, *operands, optimize=optimize)
+
+
+def of_matrices(name: str, f: Any, draw: Any, oracle: Literal["complex", "real"] = "complex") -> Iterator[Sample]:
+    """What every function of square matrices is tried on. Only the stack can have other dims than the matrix."""
+    for kind, shape in [
+        ("primes", (2, 5, 3, 3)),
+        ("square", (3, 3)),
+        ("size-1 axis", (1, 1)),
+        ("size-1 axis", (1, 2, 2)),
+        ("batched", (2, 3, 3)),
+        ("empty", (0, 3, 3)),
+        ("empty", (0, 0)),
+    ]:
+        yield Sample(name, kind, f, draw(*shape), oracle=oracle)
+
+
+def negative(*shape: int) -> Draw:
+    """Matrices with negative determinants."""
+    return invertible(*shape, determinant=-1)
+
+
+def determinants() -> Iterator[Sample]:
+    """det and slogdet, of either sign."""
+    logabsdet = lambda x: np.linalg.slogdet(x)[1]  # noqa: E731
+    yield from of_matrices("linalg.det", np.linalg.det, invertible)
+    yield Sample("linalg.det", "negative determinant", np.linalg.det, negative(2, 3, 3))
+    yield from of_matrices("sign_and_logabsdet", logabsdet, invertible, "real")
+    yield Sample("sign_and_logabsdet", "negative determinant", logabsdet, negative(2, 3, 3), oracle="real")
+
+
+def systems() -> Iterator[Sample]:
+    """solve and solve_triangular, with a vector, a matrix, and stacks that broadcast."""
+    shapes: list[tuple[str, Shape, Shape]] = [
+        ("primes", (3, 3), (3, 5)),
+        ("square", (3, 3), (3, 3)),
+        ("size-1 axis", (1, 1), (1, 1)),
+        ("size-1 axis", (3, 3), (3, 1)),
+        ("vector", (3, 3), (3,)),
+        ("vector", (2, 3, 3), (3,)),
+        ("batched", (2, 3, 3), (2, 3, 5)),
+        ("rank", (3, 3), (2, 3, 5)),
+        ("rank", (2, 3, 3), (3, 5)),
+        ("row", (2, 3, 3), (1, 3, 5)),
+        ("column", (5, 2, 3, 3), (5, 1, 3, 2)),
+        ("two-way", (5, 1, 3, 3), (1, 2, 3, 2)),
+        ("empty", (3, 3), (3, 0)),
+        ("empty", (0, 3, 3), (3, 2)),
+        ("empty", (0, 3, 3), (3,)),
+        ("empty", (0, 0), (0, 2)),
+    ]
+    for kind, a, b in shapes:
+        yield Sample("linalg.solve", kind, np.linalg.solve, invertible(*a), signed(*b))
+        for lower in (True, False):
+            for transpose in (True, False):
+                f = triangular_solver(lower, transpose)
+                yield Sample("solve_triangular", kind, f, triangular(*a, lower=lower), signed(*b))
+    yield Sample("linalg.solve", "negative determinant", np.linalg.solve, negative(3, 3), signed(3))
+    yield Sample("linalg.solve", "same twice", lambda x: np.linalg.solve(x, x.T), invertible(3, 3))
+    yield Sample("solve_triangular", "same twice", lambda x: solve_triangular(x, x.T), triangular(3, 3))
+    yield Sample("solve_triangular", "other triangle not read", solve_triangular, invertible_below(3), signed(3, 2))
+
+
+def triangular_solver(lower: bool, transpose: bool) -> Any:
+    """solve_triangular with these options."""
+    return lambda a, b: solve_triangular(a, b, lower=lower, transpose=transpose)
+
+
+def invertible_below(n: int) -> Draw:
+    """A full matrix whose lower triangle is invertible."""
+    return lambda rng: triangular(n, n)(rng) + np.triu(signed(n, n)(rng), 1)
+
+
+def symmetric(f: Any) -> Any:
+    """f of the symmetric part: each entry of the input then moves both entries that stand for one number."""
+    return lambda x: f(0.5 * (x + np.swapaxes(x, -1, -2)))
+
+
+def norms() -> Iterator[Sample]:
+    """The 2-norm, and the Frobenius norm."""
+    cases: list[tuple[str, Shape, dict[str, Any]]] = [
+        ("primes", (2, 3, 5), {"axis": 1}),
+        ("primes", (2, 3, 5), {}),
+        ("square", (3, 3), {"axis": 0}),
+        ("0-d", (), {}),
+        ("size-1 axis", (2, 1), {"axis": 1}),
+        ("axis", (3, 2), {"axis": -1}),
+        ("axes", (2, 3, 5), {"axis": (0, -1)}),
+        ("keepdims", (2, 3, 5), {"axis": -2, "keepdims": True}),
+        ("keepdims", (2, 3), {"keepdims": True}),
+        ("empty", (0, 3), {"axis": 1}),
+    ]
+    for kind, shape, options in cases:
+        f = lambda x, options=options: np.linalg.norm(x, **options)  # noqa: E731
+        yield Sample("linalg.norm", kind, f, signed(*shape), oracle="real")
+
+
+def traces() -> Iterator[Sample]:
+    """Sums along diagonals of any offset, between any two axes."""
+    cases: list[tuple[str, Shape, dict[str, int]]] = [
+        ("primes", (2, 3, 5), {}),
+        ("primes", (2, 3, 5), {"axis1": 2, "axis2": 0}),
+        ("primes", (2, 3, 5, 7), {"axis1": -1, "axis2": 1, "offset": -2}),
+        ("square", (3, 3), {}),
+        ("size-1 axis", (1, 3), {}),
+        ("offset", (3, 3), {"offset": 1}),
+        ("offset", (3, 5), {"offset": -1}),
+        ("offset", (3, 5), {"offset": 7}),
+        ("empty", (0, 3), {}),
+        ("empty", (3, 2, 0), {}),
+    ]
+    for kind, shape, options in cases:
+        yield Sample("trace", kind, lambda x, options=options: np.trace(x, **options), signed(*shape))
+
+
+def outers() -> Iterator[Sample]:
+    """np.outer, which flattens its arguments."""
+    shapes: list[tuple[str, Shape, Shape]] = [
+        ("primes", (2,), (3,)),
+        ("primes", (2, 3), (5,)),
+        ("square", (3,), (3,)),
+        ("0-d", (), ()),
+        ("size-1 axis", (1,), (3,)),
+        ("empty", (0,), (3,)),
+        ("empty", (2,), (0,)),
+        ("rank", (2, 3), (5, 2, 2)),
+    ]
+    for kind, a, b in shapes:
+        yield Sample("outer", kind, np.outer, signed(*a), signed(*b))
+    yield Sample("outer", "same twice", lambda x: np.outer(x, x), signed(3))
+
+
+SAMPLES = [
+    *products(),
+    *[Sample("dot", "rank", np.dot, signed(*a), signed(*b)) for a, b in [((), (2, 3)), ((2, 3), (3,)), ((3,), (3,))]],
+    *summations(),
+    *outers(),
+    *traces(),
+    *norms(),
+    *of_matrices("linalg.inv", np.linalg.inv, invertible),
+    Sample("linalg.inv", "negative determinant", np.linalg.inv, negative(3, 3)),
+    *determinants(),
+    *systems(),
+    *of_matrices("linalg.cholesky", symmetric(np.linalg.cholesky), positive_definite, "real"),
+]
+
+NOT_FOR_NUMBERS = "a matrix has two axes"
+FLATTENED = "its arguments are flattened, and do not broadcast"
+EXEMPT: dict[tuple[str, str], str] = {
+    ("matmul", "0-d"): "NumPy refuses to multiply matrices with numbers",
+    ("trace", "0-d"): NOT_FOR_NUMBERS,
+    ("linalg.inv", "0-d"): NOT_FOR_NUMBERS,
+    ("linalg.det", "0-d"): NOT_FOR_NUMBERS,
+    ("sign_and_logabsdet", "0-d"): NOT_FOR_NUMBERS,
+    ("linalg.solve", "0-d"): NOT_FOR_NUMBERS,
+    ("solve_triangular", "0-d"): NOT_FOR_NUMBERS,
+    ("linalg.cholesky", "0-d"): NOT_FOR_NUMBERS,
+    ("outer", "row"): FLATTENED,
+    ("outer", "column"): FLATTENED,
+    ("outer", "two-way"): FLATTENED,
+}
