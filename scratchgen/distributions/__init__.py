@@ -1,0 +1,9 @@
+"""Probability distributions: log_prob, sample, rsample, entropy, and their divergences. Units are nats."""
+
+from scratchgen.distributions.bernoulli import Bernoulli
+from scratchgen.distributions.categorical import Categorical
+from scratchgen.distributions.distribution import Distribution, Independent
+from scratchgen.distributions.kl import closed_form, kl_divergence
+from scratchgen.distributions.normal import Normal
+
+__all__ = ["Bernoulli", "Categorical", "Distribution", "Independent", "Normal", "closed_form", "kl_divergence"]
