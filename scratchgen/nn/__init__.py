@@ -1,0 +1,27 @@
+"""Networks: functions with parameters.
+
+``module`` says what a parameter is, ``initialisations`` where training starts. Then come the layers, one a file:
+``linear``, ``mlp``, ``layer_norm``, ``dropout``, ``embedding``, and ``conv2d`` on top of ``convolution``.
+"""
+
+from scratchgen.nn.conv2d import Conv2d, ConvTranspose2d
+from scratchgen.nn.convolution import conv2d, conv_transpose2d
+from scratchgen.nn.dropout import Dropout
+from scratchgen.nn.embedding import Embedding
+from scratchgen.nn.layer_norm import LayerNorm
+from scratchgen.nn.linear import Linear
+from scratchgen.nn.mlp import MLP
+from scratchgen.nn.module import Module
+
+__all__ = [
+    "MLP",
+    "Conv2d",
+    "ConvTranspose2d",
+    "Dropout",
+    "Embedding",
+    "LayerNorm",
+    "Linear",
+    "Module",
+    "conv2d",
+    "conv_transpose2d",
+]

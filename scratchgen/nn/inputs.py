@@ -1,0 +1,50 @@
+"""What a layer says of an input that it cannot take: what came, what it wants, and the likely remedy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scratchgen.autodiff import Tensor
+
+
+def check_dtype(x: Any, W: Tensor) -> None:
+    """Refuse an x that has not the dtype of the weights: nothing is converted silently.
+
+    Raises:
+        TypeError: with the conversion to use.
+    """
+    dtype = getattr(x, "dtype", None)
+    if dtype == W.dtype:
+        return
+    wanted = f"np.{W.dtype}"
+    if dtype is None:
+        raise TypeError(f"x is a {type(x).__name__}; pass an array: np.asarray(x, dtype={wanted})")
+    if dtype == "uint8":
+        remedy = "scale to [0, 1] first: scratchgen.data.to_unit(x, levels=256), or levels=17 for the bundled digits"
+    elif dtype.kind == "f" and dtype.itemsize in (4, 8):
+        remedy = f"x.astype({wanted}), or model.astype(np.{dtype})"
+    else:
+        remedy = f"x.astype({wanted})"
+    raise TypeError(f"x is {dtype} but W is {W.dtype}: {remedy}")
+
+
+def check_features(x: Any, features: int, layer: str) -> None:
+    """Refuse an x that is not (batch, …, features).
+
+    Raises:
+        ValueError: with the reshape that is probably meant.
+    """
+    shape = x.shape
+    if len(shape) >= 2 and shape[-1] == features:
+        return
+    hint = ""
+    if shape == (features,):
+        hint = ": x[None] is a batch of one"
+    elif len(shape) == 1 and features == 1:
+        hint = ": x[:, None]"
+    elif len(shape) > 2 and math.prod(shape[1:]) == features:
+        hint = f": x.reshape(-1, {features})"
+    elif len(shape) == 2 and shape[0] == features:
+        hint = ": x.T"
+    raise ValueError(f"x has shape {shape}, {layer} wants (batch, …, {features}){hint}")
