@@ -88,12 +88,17 @@ FUNCTIONS |= {np.amax: FUNCTIONS[np.max], np.amin: FUNCTIONS[np.min]}
 
 
 def softmax_from(x: Any, y: Any, axis: Any) -> Any:
-    """exp(x − y). For an infinite y its limit: 0 where all x = −∞; shared by those x that are +∞."""
+    """exp(x − y), divided by its sum: that would be 1 if y had not been rounded, by 1e-13 for y = 1000.
+
+    For an infinite y it is the limit: 0 where all x are −∞; 1 at an x that is +∞, shared if there are several.
+    """
     infinite = np.isinf(y)
-    if not infinite.any():
-        return np.exp(x - y)
-    ordinary = np.exp(np.where(infinite, -np.inf, x) - np.where(infinite, 0.0, y))
-    return ordinary + shared(np.equal(x, np.inf), axis, x.dtype)
+    if infinite.any():
+        ordinary = np.exp(np.where(infinite, -np.inf, x) - np.where(infinite, 0.0, y))
+        ordinary = divide_or_zero(ordinary, np.sum(ordinary, axis=axis, keepdims=True))
+        return ordinary + shared(np.equal(x, np.inf), axis, x.dtype)
+    p = np.exp(x - y)
+    return p / np.sum(p, axis=axis, keepdims=True)
 
 
 @custom_rule(
@@ -174,7 +179,7 @@ def later_sum(g: Any, x: Any) -> Any:
 
 def cumprod_rule(g: Any, y: Any, x: Any, axis: int | None = None) -> Any:
     """Σ_{k≥i} g_k ∏_{j≤k, j≠i} x_j: what came before i, times a sum over what comes after."""
-    if axis is None:
+    if axis is None or x.ndim == 0:
         return np.reshape(cumprod_rule(g, y, np.ravel(x), 0), x.shape)
     g, x = np.moveaxis(g, axis, -1), np.moveaxis(x, axis, -1)
     return np.moveaxis(product_before(x) * later_sum(g, x), -1, axis)
