@@ -1,0 +1,124 @@
+"""What a decoder says of x: the distribution p(x | z) whose parameters a network computes from z.
+
+A network gives k numbers for each component of x; a *likelihood* makes a distribution of them:
+
+    BernoulliLikelihood      k = 1: logits                  x in {0, 1}
+    GaussianLikelihood       k = 2: mean and log-variance   x real; the variance depends on z, as on lecture p. 7
+    CategoricalLikelihood    k = K: logits of the levels    x in {0, …, K − 1}
+
+The last is a true likelihood of images with K grey levels: it sums to 1 over all of them. A Bernoulli likelihood of
+grey pixels does not, and a density of numbers that were discrete can be made as high as one likes.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import softplus
+from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
+
+Shape = tuple[int, ...]
+
+
+class Likelihood(ABC):
+    """A family of distributions of x, of shape ``event_shape``, with ``numbers`` parameters for each component."""
+
+    numbers: int
+
+    def __init__(self, event_shape: int | Shape) -> None:
+        self.event_shape = (event_shape,) if isinstance(event_shape, int) else tuple(event_shape)
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the decoder network gives for one x."""
+        return math.prod(self.event_shape) * self.numbers
+
+    def __call__(self, output: Any) -> Distribution:
+        """p(x | z) from the network's output, (B, outputs) or (B, *event_shape[:-1], channels).
+
+        Raises:
+            ValueError: if the network gives another number of values.
+        """
+        given = math.prod(output.shape[1:])
+        if given != self.outputs:
+            raise ValueError(
+                f"the decoder gives {given} numbers for one x, {type(self).__name__} of shape {self.event_shape} "
+                f"wants {self.outputs}: {self.numbers} for each component"
+            )
+        parameters = output.reshape(len(output), *self.event_shape, self.numbers)
+        return Independent(self.components(parameters), len(self.event_shape))
+
+    @abstractmethod
+    def components(self, parameters: Any) -> Distribution:
+        """The distribution of each component, from (B, *event_shape, numbers)."""
+
+    def to_network(self, x: Any) -> Any:
+        """x as the encoder network takes it."""
+        return x
+
+
+class BernoulliLikelihood(Likelihood):
+    """Binary x.
+
+    >>> BernoulliLikelihood(3)(np.zeros((5, 3)))
+    Independent(batch_shape=(5,), event_shape=(3,))
+    """
+
+    numbers = 1
+
+    def components(self, parameters: Any) -> Bernoulli:
+        """A coin for each component."""
+        return Bernoulli(parameters[..., 0])
+
+
+class GaussianLikelihood(Likelihood):
+    """Real x with a mean and a variance that both depend on z.
+
+    Where the decoder can copy some x exactly, the likelihood is unbounded: its variance would go to 0 and the
+    log-density to infinity. So the log-variance is bounded below, smoothly: v = least + softplus(v' − least).
+
+    Args:
+        event_shape: the shape of x.
+        least: the bound, a log-variance; −6 is a standard deviation of 0.05.
+
+    >>> p = GaussianLikelihood(3)(np.zeros((5, 6)))
+    >>> p.mean.shape, p.log_prob(np.zeros((5, 3))).shape
+    ((5, 3), (5,))
+    """
+
+    numbers = 2
+
+    def __init__(self, event_shape: int | Shape, least: float = -6.0) -> None:
+        super().__init__(event_shape)
+        self.least = least
+
+    def components(self, parameters: Any) -> Normal:
+        """A normal distribution for each component."""
+        return Normal(parameters[..., 0], self.least + softplus(parameters[..., 1] - self.least))
+
+
+class CategoricalLikelihood(Likelihood):
+    """x with ``levels`` values, 0 … levels − 1; a network sees them spread from −1 to 1.
+
+    >>> p = CategoricalLikelihood(64, levels=17)(np.zeros((5, 64 * 17)))
+    >>> float(np.round(p.log_prob(np.zeros((5, 64), dtype=int))[0], 3))      # −64 log 17
+    -181.326
+    """
+
+    def __init__(self, event_shape: int | Shape, levels: int) -> None:
+        super().__init__(event_shape)
+        if levels < 2:
+            raise ValueError(f"levels is {levels}; there must be at least 2")
+        self.numbers = levels
+
+    def components(self, parameters: Any) -> Categorical:
+        """A die for each component."""
+        return Categorical(parameters)
+
+    def to_network(self, x: Any) -> Any:
+        """Levels to numbers from −1 to 1, float32."""
+        return np.asarray(x, np.float32) * np.float32(2 / (self.numbers - 1)) - np.float32(1)
