@@ -65,9 +65,9 @@ def scratchgen_loss(p: dict[str, Any], batch: Arrays) -> Any:
     from scratchgen.autodiff import bernoulli_log_prob, gaussian_kl, linear, relu
 
     x, noise = batch["x"], batch["noise"]
-    mean, logvar = np.split(linear(relu(linear(x, p["W1"], p["b1"])), p["W2"], p["b2"]), 2, axis=1)
+    mean, logvar = np.split(linear(linear(x, p["W1"], p["b1"], activation=relu), p["W2"], p["b2"]), 2, axis=1)
     z = mean + np.exp(0.5 * logvar) * noise
-    logits = linear(relu(linear(z, p["W3"], p["b3"])), p["W4"], p["b4"])
+    logits = linear(linear(z, p["W3"], p["b3"], activation=relu), p["W4"], p["b4"])
     return (gaussian_kl(mean, logvar).sum() - bernoulli_log_prob(logits, x).sum()) / len(x)
 
 
