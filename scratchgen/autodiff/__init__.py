@@ -24,8 +24,9 @@ from scratchgen.autodiff.layers import layer_norm, linear
 from scratchgen.autodiff.linalg import solve_triangular
 from scratchgen.autodiff.modes import detect_anomaly, no_grad
 from scratchgen.autodiff.operations import OPERATIONS
+from scratchgen.autodiff.record import custom_rule
 from scratchgen.autodiff.reductions import logsumexp
-from scratchgen.autodiff.tensor import Tensor, custom_rule
+from scratchgen.autodiff.tensor import Tensor
 
 __all__ = [
     "OPERATIONS",

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff.tensor import custom_rule
+from scratchgen.autodiff.record import custom_rule
 
 SQRT_2PI = 2.5066282746310002
 TWICE_SQRT_TWO_OVER_PI, GELU_CUBIC = 1.5957691216057308, 0.044715
@@ -81,8 +81,8 @@ def softplus_tail(x: Any) -> Any:
     """log(1 + e^{−|x|}), by which softplus exceeds max(x, 0); on arrays only.
 
     With e = e^{−|x|} in [0, 1], the sum u = 1 + e drops the last digits of e. What it kept is u − 1, a subtraction
-    without rounding, so e − (u − 1) is what it dropped. Where that matters u is about 1, and so is d log(u)/du: log u plus
-    what was dropped is right to the last digits. Without AVX-512, NumPy's log1p of float32 takes three times as long.
+    without rounding, so e − (u − 1) is what it dropped. Where that matters u is about 1, and so is d log(u)/du: log u
+    plus what was dropped is right to the last digits. Without AVX-512, log1p of float32 would take three times as long.
     """
     e = np.exp(-np.abs(x))
     u = 1 + e

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff.chain_rule import backpropagate
-from scratchgen.autodiff.tensor import Tensor, custom_rule
+from scratchgen.autodiff.record import custom_rule
+from scratchgen.autodiff.tensor import Tensor
 
 Function = Callable[..., Any]
 depth: ContextVar[int] = ContextVar("depth", default=0)  # how many of the functions below are at work around this one

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff.tensor import custom_rule
+from scratchgen.autodiff.record import custom_rule
 
 SMALLEST_SUM = 1e-9  # of a row's exp in softmax, before every row is shifted by its own maximum
 

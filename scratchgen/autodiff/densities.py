@@ -18,7 +18,7 @@ KL(q ‖ p) of Gaussians q = N(m, eᵛ) and p = N(m_p, e^{v_p}), with d = v − 
 In (3) z is squared after it was scaled: e^{−v/2} and z are of moderate size where e^{−v} has long overflowed. In (5)
 eᵈ − 1 is expm1(d), which keeps its digits near d = 0.
 
-Dimensions that are independent multiply, so their logarithms are summed: ``np.sum(gaussian_kl(mean, logvar), axis=-1)``.
+Nothing is summed. Of independent dimensions the sum is wanted: ``np.sum(gaussian_kl(mean, logvar), axis=-1)``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff.activations import sigmoid, softplus_tail
-from scratchgen.autodiff.tensor import custom_rule
+from scratchgen.autodiff.record import custom_rule
 
 LOG_2PI = 1.8378770664093453
 

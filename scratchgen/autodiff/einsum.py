@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff.operations import FUNCTIONS, Each, operation
-from scratchgen.autodiff.tensor import record
+from scratchgen.autodiff.record import record
 
 
 def spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]:

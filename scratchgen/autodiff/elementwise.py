@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff.operations import FUNCTIONS
-from scratchgen.autodiff.tensor import derivative, on_arrays
+from scratchgen.autodiff.record import derivative, on_arrays
 
 LN2, LN10 = 0.6931471805599453, 2.302585092994046
 

@@ -13,7 +13,7 @@ Layer normalisation of a row x of length n, with mean μ and (biased) variance v
     dL/da = Σ_rows g x̂,    dL/db = Σ_rows g                                                  (6)
     dL/dx = r (h − mean(h) − x̂ mean(h x̂)),    h = g a                                        (7)
 
-(7): x_i enters x̂_j = (x_j − μ) r directly if i = j, through μ, and through r, where ∂r/∂x_i = −½ r³ ∂v/∂x_i = −r² x̂_i/n:
+(7): x_i enters x̂_j = (x_j − μ) r directly if i = j, through μ, and through r, with ∂r/∂x_i = −½ r³ ∂v/∂x_i = −r² x̂_i/n:
 
     ∂x̂_j/∂x_i = r (1[i = j] − 1/n) − (x_j − μ) r² x̂_i/n = r (1[i = j] − 1/n − x̂_j x̂_i/n)
 
@@ -30,7 +30,7 @@ import numpy as np
 
 from scratchgen.autodiff.activations import relu
 from scratchgen.autodiff.categorical import sum_along
-from scratchgen.autodiff.tensor import custom_rule
+from scratchgen.autodiff.record import custom_rule
 
 # -- linear --------------------------------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ import numpy as np
 
 import scratchgen.autodiff.einsum  # noqa: F401  (its table)
 from scratchgen.autodiff.operations import FUNCTIONS
+from scratchgen.autodiff.record import custom_rule, derivative
 from scratchgen.autodiff.reductions import divide_or_zero, restore
-from scratchgen.autodiff.tensor import custom_rule, derivative
 
 
 def transposed(A: Any) -> Any:

@@ -17,8 +17,9 @@ import scratchgen.autodiff.elementwise
 import scratchgen.autodiff.linalg
 import scratchgen.autodiff.reductions  # noqa: F401
 from scratchgen.autodiff.operations import OPERATIONS
+from scratchgen.autodiff.record import record
 from scratchgen.autodiff.shapes import astype, getitem
-from scratchgen.autodiff.tensor import Tensor, record
+from scratchgen.autodiff.tensor import Tensor
 
 
 def binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from scratchgen.autodiff.chain_rule import looking_for_anomalies
-from scratchgen.autodiff.tensor import recording
+from scratchgen.autodiff.record import recording
 
 
 @contextmanager

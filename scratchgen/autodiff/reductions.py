@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff.operations import FUNCTIONS
-from scratchgen.autodiff.tensor import custom_rule, derivative
+from scratchgen.autodiff.record import custom_rule, derivative
 
 
 def restore(g: Any, x: Any, axis: Any) -> Any:

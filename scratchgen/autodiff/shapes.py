@@ -15,7 +15,7 @@ import numpy as np
 
 from scratchgen.autodiff.chain_rule import unbroadcast
 from scratchgen.autodiff.operations import FUNCTIONS, Each, operation
-from scratchgen.autodiff.tensor import custom_rule, derivative, record
+from scratchgen.autodiff.record import custom_rule, derivative, record
 
 # -- the same values in another shape --------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import digamma, erf, erfc, erfcx, expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri, zeta
 
-from scratchgen.autodiff.tensor import derivative
+from scratchgen.autodiff.record import derivative
 
 SQRT_2PI, SQRT_HALF = 2.5066282746310002, 0.7071067811865476
 TWO_OVER_SQRT_PI, SQRT_TWO_OVER_PI = 1.1283791670955126, 0.7978845608028654

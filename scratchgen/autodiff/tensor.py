@@ -16,15 +16,13 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchgen.autodiff.chain_rule import backpropagate, check_finite, looking_for_anomalies
-from scratchgen.autodiff.operations import FUNCTIONS, Operation, operation
+from scratchgen.autodiff.chain_rule import backpropagate
+from scratchgen.autodiff.operations import FUNCTIONS
 
-recording: ContextVar[bool] = ContextVar("recording", default=True)
 clock = itertools.count()  # numbers the Tensors in order of creation
 
 
@@ -284,138 +282,3 @@ def leaf_of(array: np.ndarray) -> Tensor:
     t.grad = t.op = t.args = None
     t.parents, t.options = (), {}
     return t
-
-
-NO_OPTIONS: dict[str, Any] = {}
-
-
-def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OPTIONS) -> Tensor:
-    """Compute ``op`` on the arrays in ``args``; if one of them needs a gradient, remember how the result was made.
-
-    Raises:
-        TypeError: for an argument or option without a rule, or if the result would have another dtype than the Tensors.
-    """
-    if len(args) > op.most_args or (options and not options.keys() <= op.options):
-        raise TypeError(refused_arguments(op, args, options))
-    arrays, parents, dtype = [], [], None
-    for i, a in enumerate(args):
-        kind = type(a)
-        if kind is Tensor:
-            if a.requires_grad:
-                if op.rules[i] is None:
-                    raise TypeError(
-                        f"{op.name} has no derivative rule for argument {i}; pass it as an array, with .data"
-                    )
-                parents.append((i, a))
-            a = a._data
-            dtype = a.dtype
-        elif kind is np.float64:  # like a Python float, it takes the dtype of the arrays that it meets
-            a = float(a)
-        arrays.append(a)
-    y = op.forward(*arrays, **options)
-    if type(y) is not np.ndarray:
-        y = np.asarray(y)
-    if y.dtype is not dtype and y.dtype != dtype and not op.casts:
-        raise TypeError(mixed_dtypes(op, arrays, y))
-    if looking_for_anomalies.get():
-        check_finite(y, f"the forward pass of {op.name}", arrays)
-    y.setflags(write=False)
-    t = Tensor.__new__(Tensor)
-    t._data, t.grad, t.number = y, None, next(clock)
-    if parents and recording.get():
-        t.requires_grad, t.op, t.args, t.parents, t.options = True, op, arrays, parents, options
-    else:
-        t.requires_grad, t.op, t.args, t.parents, t.options = False, None, None, (), NO_OPTIONS
-    return t
-
-
-def refused_arguments(op: Operation, args: tuple[Any, ...], options: dict[str, Any]) -> str:
-    """The message for arguments that the rules of ``op`` do not know."""
-    unknown = sorted(set(options) - op.options)
-    what = f"the option {', '.join(unknown)}" if unknown else f"{len(args)} positional arguments"
-    return f"{op.name} has no derivative rule with {what}; its rules know of {', '.join(sorted(op.options))}"
-
-
-def mixed_dtypes(op: Operation, arrays: list[Any], y: np.ndarray) -> str:
-    """The message for float32 that would silently become float64."""
-    got = ", ".join(f"argument {i} is {a.dtype}" for i, a in enumerate(arrays) if isinstance(a, np.ndarray))
-    return f"{op.name}: {got}; the result would be {y.dtype}. Convert with .astype, so that all have one float dtype"
-
-
-def on_tensors(op: Operation) -> Callable[..., Any]:
-    """``op`` as a function for NumPy's dispatch."""
-
-    def function(*args: Any, **options: Any) -> Tensor:
-        if options and any(type(value) is Tensor for value in options.values()):
-            args, options = as_positional(op, args, options)
-        return record(op, args, options)
-
-    return function
-
-
-def as_positional(
-    op: Operation, args: tuple[Any, ...], options: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Move Tensors given by name, as in ``np.clip(a=x, …)``, to their positions."""
-    import inspect
-
-    bound = inspect.signature(op.forward).bind(*args, **options)
-    return bound.args, bound.kwargs
-
-
-def derivative(function: Callable[..., Any], *rules: Any, prepare: Any = None) -> None:
-    """Enter the rules of a NumPy or SciPy function into the table: one per argument, None where there is none."""
-    each = rules[0] if len(rules) == 1 and not callable(rules[0]) else rules
-    FUNCTIONS[function] = on_tensors(operation(function, each, prepare))
-
-
-def custom_rule(
-    *rules: Any, prepare: Any = None, casts: bool = False
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a function of your own its own derivative rules, one per argument.
-
-    A rule is called as ``rule(g, y, *args, **options)`` with the cotangent g = dL/dy, the output y and the function's
-    arguments, and returns dL/d(argument). Write it in NumPy, and it will serve for second derivatives too. None marks
-    an argument without a derivative. On plain arrays the function stays what it was. ``prepare``, if given, turns g
-    into what all rules start from; ``casts`` allows a result of another dtype.
-
-    >>> @custom_rule(lambda g, y, x: g * 3 * x * x)
-    ... def cube(x):
-    ...     return x * x * x
-    >>> x = Tensor(2.0, requires_grad=True)
-    >>> cube(x).backward()
-    >>> float(x.grad)
-    12.0
-    """
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        import functools
-
-        op = operation(function, rules, prepare, casts)
-
-        @functools.wraps(function)
-        def wrapped(*args: Any, **options: Any) -> Any:
-            for a in args:
-                if type(a) is Tensor:
-                    return record(op, args, options)
-            if options and any(type(value) is Tensor for value in options.values()):
-                return record(op, *as_positional(op, args, options))
-            return function(*args, **options)
-
-        return wrapped
-
-    return decorate
-
-
-def on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` on the values of its Tensors: for comparisons, argmax and the like, which have no derivative."""
-
-    def plain(x: Any) -> Any:
-        if type(x) is Tensor:
-            return x._data
-        return type(x)(plain(item) for item in x) if type(x) in (list, tuple) else x
-
-    def wrapped(*args: Any, **options: Any) -> Any:
-        return function(*plain(args), **{name: plain(value) for name, value in options.items()})
-
-    return wrapped
