@@ -56,13 +56,11 @@ def draw(output: Tensor, ax: Any = None, names: dict[str, Tensor] | None = None,
         columns.setdefault(column, []).append(node)
     place = {node: (x, (len(column) - 1) / 2 - i) for x, column in columns.items() for i, node in enumerate(column)}
     for node in layer:
-        for _, parent in node.parents:
-            ax.annotate(
-                "",
-                place[node],
-                place[parent],
-                arrowprops={"arrowstyle": "-|>", "color": "0.55", "shrinkA": 22, "shrinkB": 22},
-            )
+        parents = [parent for _, parent in node.parents]
+        for i, parent in enumerate(parents):
+            bend = 0.25 * sum(other is parent for other in parents[:i])  # in x * x, x is a parent twice
+            arrow = {"arrowstyle": "-|>", "color": "0.55", "shrinkA": 24, "shrinkB": 24}
+            ax.annotate("", place[node], place[parent], arrowprops={**arrow, "connectionstyle": f"arc3,rad={bend}"})
     for node, (x, y) in place.items():
         name = label.get(node, "leaf" if node.op is None else node.op.name)
         colour = "#cfe3f5" if node.op is None else "#f4efe3"

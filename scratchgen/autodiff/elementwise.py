@@ -58,7 +58,8 @@ def share(a: Any, b: Any) -> Any:
     """eᵃ / (eᵃ + eᵇ), the logistic function of a − b; two equal infinities have ½ each."""
     from scipy.special import expit  # a slow import: only who needs it shall wait for it
 
-    return expit(np.where(np.equal(a, b), np.zeros_like(a), a - b) if np.isinf(a).any() else a - b)
+    equal = np.equal(a, b) & np.isinf(a)  # their difference would be NaN
+    return expit(np.where(equal, 0.0, a) - np.where(equal, 0.0, b) if equal.any() else a - b)
 
 
 # -- trigonometric and hyperbolic ----------------------------------------------------------------------------------

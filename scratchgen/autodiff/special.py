@@ -5,10 +5,12 @@ Loaded when one of them first meets a Tensor: SciPy takes three times as long to
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.special import digamma, erf, erfc, erfcx, expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri, zeta
 
-from scratchgen.autodiff.record import derivative
+from scratchgen.autodiff.record import custom_rule, derivative
 
 SQRT_2PI, SQRT_HALF = 2.5066282746310002, 0.7071067811865476
 TWO_OVER_SQRT_PI, SQRT_TWO_OVER_PI = 1.1283791670955126, 0.7978845608028654
@@ -29,7 +31,16 @@ derivative(ndtri, lambda g, y, p: g * SQRT_2PI * np.exp(0.5 * y * y))
 derivative(log_ndtr, lambda g, y, x: g * SQRT_TWO_OVER_PI / erfcx(x * -SQRT_HALF))
 derivative(erfcx, lambda g, y, x: g * (2.0 * x * y - TWO_OVER_SQRT_PI))
 
-# log Γ, its derivative ψ, and that of ψ, which is the Hurwitz zeta function ζ(2, x); ∂ζ(s, x)/∂x = −s ζ(s+1, x).
+# log Γ, its derivative ψ, and that of ψ, which is ζ(2, x).
 derivative(gammaln, lambda g, y, x: g * digamma(x))
-derivative(digamma, lambda g, y, x: g * zeta(2.0, x))
-derivative(zeta, None, lambda g, y, s, x: -g * s * zeta(s + 1.0, x))
+derivative(digamma, lambda g, y, x: g * hurwitz_zeta(2.0, x))
+
+
+@custom_rule(None, lambda g, y, s, x: -s * g * hurwitz_zeta(s + 1.0, x))
+def hurwitz_zeta(s: float, x: Any) -> Any:
+    """ζ(s, x) = Σ_n (n + x)⁻ˢ over n = 0, 1, …, for s > 1; ∂ζ(s, x)/∂x = −s ζ(s + 1, x).
+
+    >>> float(hurwitz_zeta(2.0, np.array(1.0)))          # π² / 6
+    1.6449340668482266
+    """
+    return zeta(s, x)
