@@ -25,10 +25,11 @@ import numpy as np
 
 from scratchgen.autodiff.record import custom_rule
 
+Axis = int | tuple[int, ...]
 SMALLEST_SUM = 1e-9  # of a row's exp in softmax, before every row is shifted by its own maximum
 
 
-def sum_along(x: Any, axis: int) -> Any:
+def sum_along(x: Any, axis: Axis) -> Any:
     """np.sum with keepdims. Along the last axis it is a product with ones, three to eight times as fast."""
     if axis in (-1, x.ndim - 1):
         return (x @ np.ones(x.shape[-1], x.dtype))[..., None]
@@ -49,7 +50,7 @@ def require_probabilities(largest: np.ndarray) -> None:
         )
 
 
-def row_max(x: Any, axis: int) -> Any:
+def row_max(x: Any, axis: Axis) -> Any:
     """The largest of each row, kept with length 1."""
     m = np.max(x, axis=axis, keepdims=True)
     require_probabilities(np.squeeze(m, axis))
@@ -57,12 +58,12 @@ def row_max(x: Any, axis: int) -> Any:
 
 
 @custom_rule(lambda g, y, x, axis=-1: y * (g - sum_along(g * y, axis)))
-def softmax(x: Any, axis: int = -1) -> Any:
+def softmax(x: Any, axis: Axis = -1) -> Any:
     """Probabilities proportional to exp(x) along ``axis``, equation (1), with derivative (4).
 
     Args:
         x: logits, (…, K) for the last axis. −inf is the logit of probability 0.
-        axis: the axis along which the probabilities sum to 1.
+        axis: the axis along which the probabilities sum to 1, or a tuple of axes over which they do.
 
     Raises:
         ValueError: for a row of nothing but −inf, or one with +inf.
@@ -85,12 +86,12 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 
 @custom_rule(lambda g, y, x, axis=-1: g - np.exp(y) * sum_along(g, axis))
-def log_softmax(x: Any, axis: int = -1) -> Any:
+def log_softmax(x: Any, axis: Axis = -1) -> Any:
     """Log-probabilities (nats) from logits along ``axis``, equation (2), with derivative (5).
 
     Args:
         x: logits, (…, K) for the last axis. −inf is the logit of probability 0.
-        axis: the axis along which the probabilities sum to 1.
+        axis: the axis along which the probabilities sum to 1, or a tuple of axes over which they do.
 
     Raises:
         ValueError: for a row of nothing but −inf, or one with +inf.
