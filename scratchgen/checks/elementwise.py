@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from scratchgen.autodiff.special import hurwitz_zeta
 from scratchgen.checks.sample import Draw, Sample, apart, away, positive, signed, uniform
 
 Shaped = Callable[..., Draw]  # a draw for any shape
@@ -121,8 +122,6 @@ SAMPLES = [
     ),
     *(s for f in (special.logit, special.ndtri) for s in unary(f, between(0.15, 0.85), "real")),
     *(s for f in (special.gammaln, special.digamma) for s in unary(f, positive, "real")),
-    *(s for s in unary(lambda x: special.zeta(2.5, x), positive, "real", name="zeta")),
+    *(s for s in unary(lambda x: hurwitz_zeta(2.5, x), positive, "real", name="hurwitz_zeta")),
 ]
-EXEMPT = {
-    ("zeta", kind): "only its second argument has a rule" for kind in ("row", "column", "two-way", "rank", "same twice")
-}
+EXEMPT: dict[tuple[str, str], str] = {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.autodiff.calculus import identity
 from scratchgen.autodiff.shapes import astype, scatter_add
 from scratchgen.checks.sample import Sample, signed
 
@@ -44,7 +45,8 @@ SAMPLES = [
     *three_axes("ravel", np.ravel),
     Sample("ravel", "0-d", np.ravel, signed()),
     *three_axes("expand_dims", lambda x: np.expand_dims(x, 1)),
-    Sample("expand_dims", "several axes", lambda x: np.expand_dims(x, (0, -1)), signed(2, 3)),
+    Sample("expand_dims", "axis", lambda x: np.expand_dims(x, -1), signed(2, 3)),
+    Sample("expand_dims", "axes", lambda x: np.expand_dims(x, (0, -1)), signed(2, 3)),
     Sample("expand_dims", "0-d", lambda x: np.expand_dims(x, 0), signed()),
     *several("squeeze", np.squeeze, primes=(2, 3), square=(3, 1, 3), size_1_axis=(1, 3, 1), empty=(0, 1)),
     Sample("squeeze", "size-1 axis", lambda x: np.squeeze(x, axis=(0, -1)), signed(1, 3, 1)),
@@ -52,6 +54,7 @@ SAMPLES = [
     Sample("squeeze", "axes", lambda x: np.squeeze(x, axis=(0, 2)), signed(1, 3, 1)),
     Sample("squeeze", "0-d", np.squeeze, signed()),
     *three_axes("swapaxes", lambda x: np.swapaxes(x, 0, -1)),
+    Sample("swapaxes", "axis", lambda x: x.swapaxes(-1, 1), signed(2, 3, 5)),
     *three_axes("moveaxis", lambda x: np.moveaxis(x, 0, -1)),
     Sample("moveaxis", "permutation", lambda x: np.moveaxis(x, (0, 1, 2), (1, -1, 0)), signed(2, 3, 5)),
     *three_axes("transpose", np.transpose),
@@ -86,6 +89,8 @@ SAMPLES = [
     Sample("diagonal", "negative offset", lambda x: np.diagonal(x, -1), signed(5, 3)),
     *three_axes("astype", lambda x: astype(x, x.dtype)),
     Sample("astype", "0-d", lambda x: astype(x, x.dtype), signed()),
+    *three_axes("identity", identity),
+    Sample("identity", "0-d", identity, signed()),
     # index and scatter
     *three_axes("getitem", lambda x: x[1:, ..., ::2]),
     indexed("0-d", (), *()),

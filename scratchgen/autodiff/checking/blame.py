@@ -16,7 +16,8 @@ from scratchgen.autodiff.checking.comparison import compare
 from scratchgen.autodiff.checking.gradient_error import GradientError
 from scratchgen.autodiff.checking.oracles import extrapolated_difference
 from scratchgen.autodiff.checking.subjects import Direct, Gradient, protected
-from scratchgen.autodiff.tensor import Tensor, record
+from scratchgen.autodiff.record import record
+from scratchgen.autodiff.tensor import Tensor
 
 CERTAINTY = 1e-6
 

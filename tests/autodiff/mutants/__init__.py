@@ -101,5 +101,5 @@ def planted(mutant: Mutant) -> Iterator[None]:
 
 def all_mutants() -> list[Mutant]:
     """The mutants of every file in this folder."""
-    files = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return [mutant for file in files for mutant in importlib.import_module(f"{__name__}.{file}").MUTANTS]
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    return [mutant for module in modules for mutant in getattr(module, "MUTANTS", [])]

@@ -1,0 +1,272 @@
+"""The registry of the gradient check: every operation is sampled and checked, and its wrong rules are caught.
+
+What has to be there is derived from ``OPERATIONS`` itself, so an operation that someone adds fails here until it has
+samples of every kind that applies and at least two planted wrong rules.
+"""
+
+import ast
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scratchgen.autodiff.checking.gradient_error import GradientError
+from scratchgen.autodiff.operations import FUNCTIONS, OPERATIONS, Each, Operation
+from scratchgen.checks.sample import BROADCASTING, EVERYWHERE, OPTIONS, TWO_ARGUMENTS, Sample, positive_definite, signed
+from scratchgen.checks.suite import all_samples, check, exemptions, load_everything, oracles_agree
+from tests.autodiff.mutants import CLASSES, Mutant, all_mutants, planted
+
+ROOT = Path(__file__).resolve().parents[2]
+
+load_everything()
+NAMES = sorted(OPERATIONS)  # now, before the docstrings' examples enter operations of their own
+SAMPLES, EXEMPT, MUTANTS = all_samples(), exemptions(), all_mutants()
+COUNTS: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def figures(print_at_end: Callable[[str, str], None]) -> Iterator[None]:
+    """The counts, printed when the tests have run."""
+    yield
+    print_at_end(
+        "gradient check",
+        f"operations {len(NAMES)} · checks {COUNTS['checks']} · planted {COUNTS['planted']} · "
+        f"caught {COUNTS['caught']} · false alarms {COUNTS['false alarms']} in {COUNTS['seeds'] or 1} seeds",
+    )
+
+
+# -- completeness --------------------------------------------------------------------------------------------------
+
+
+def kinds_that_apply(op: Operation) -> set[str]:
+    """What has to be sampled, seen from the operation alone."""
+    kinds = set(EVERYWHERE)
+    if isinstance(op.rules, Each) or len([rule for rule in op.rules if rule is not None]) > 1:
+        kinds |= TWO_ARGUMENTS.keys()
+    if (
+        isinstance(op.forward, np.ufunc) and op.forward.nin == 2 and op.forward.signature is None
+    ) or op.name == "where":
+        kinds |= BROADCASTING.keys()
+    kinds |= {"axis", "keepdims"} & op.options
+    if "axis" in op.options and takes_axes(op):
+        kinds.add("axes")
+    assert kinds <= {*EVERYWHERE, *BROADCASTING, *TWO_ARGUMENTS, *OPTIONS}
+    return kinds
+
+
+def takes_axes(op: Operation) -> bool:
+    """Whether axis= may be a tuple."""
+    try:
+        op.forward(np.ones((2, 3, 5)), axis=(0, 2))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def lacking(samples: list[Sample], exempt: dict[tuple[str, str], str]) -> set[tuple[str, str]]:
+    """The kinds of samples that are not there, and for which no reason is given."""
+    there = {(sample.operation, sample.kind) for sample in samples}
+    return {(name, kind) for name in NAMES for kind in kinds_that_apply(OPERATIONS[name])} - there - exempt.keys()
+
+
+def too_few(mutants: list[Mutant]) -> set[str]:
+    """The operations with fewer than two classes of wrong rules planted by somebody who thought of that operation."""
+    classes = defaultdict(set)
+    for mutant in mutants:
+        classes[mutant.operation].add((mutant.argument, mutant.error))
+    return {name for name in NAMES if len(classes[name]) < 2}
+
+
+def composites() -> set[str]:
+    """NumPy functions that are made of operations: their names, or of the one operation that they consist of."""
+    plain = ("on_tensors.", "on_arrays.")
+    names = {f.__name__ for f, g in FUNCTIONS.items() if not g.__qualname__.startswith(plain)}
+    one = {"einsum": "einsum_flat", "slogdet": "sign_and_logabsdet"}
+    return {one.get(name, name) for name in names}
+
+
+def test_every_operation_has_samples_of_every_kind_that_applies() -> None:
+    assert lacking(SAMPLES, EXEMPT) == set()
+
+
+def test_no_exemption_is_idle() -> None:
+    there = {(sample.operation, sample.kind) for sample in SAMPLES}
+    assert {key for key in EXEMPT if key in there or key[0] not in NAMES} == set()
+    assert all(len(reason) > 10 for reason in EXEMPT.values())
+
+
+def test_every_composite_function_has_a_sample() -> None:
+    assert "stack" in composites() and "greater" not in composites() and "exp" not in composites()
+    assert composites() - {sample.operation for sample in SAMPLES} == set()
+
+
+def test_every_sample_and_mutant_belongs_to_something() -> None:
+    assert {sample.operation for sample in SAMPLES} - set(NAMES) - composites() == set()
+    assert {mutant.operation for mutant in MUTANTS} - set(NAMES) == set()
+    assert {mutant.error for mutant in MUTANTS} == set(CLASSES)
+
+
+def test_every_operation_has_two_wrong_rules_planted() -> None:
+    assert too_few(MUTANTS) == set()
+
+
+def test_leaving_anything_out_is_noticed() -> None:
+    """Each sample of a kind of its own, and each exemption, is needed by the test above; so are two mutants."""
+    for name in NAMES:
+        for kind in kinds_that_apply(OPERATIONS[name]):
+            without = [sample for sample in SAMPLES if (sample.operation, sample.kind) != (name, kind)]
+            exempt = {key: reason for key, reason in EXEMPT.items() if key != (name, kind)}
+            assert lacking(without, exempt) == {(name, kind)}
+        one = next(mutant for mutant in MUTANTS if mutant.operation == name)
+        assert too_few([one, *(mutant for mutant in MUTANTS if mutant.operation != name)]) == {name}
+
+
+# -- nodes are made by the engine only ---------------------------------------------------------------------------------
+
+HAND_MADE = {"record", "leaf_of", "backpropagate"}
+NODE_SLOTS = {"op", "args", "parents", "options", "_data", "requires_grad", "number"}
+ENTRANCES = {"custom_rule", "derivative", "operation"}
+
+
+def hand_made_nodes(text: str) -> list[str]:
+    """Where code builds graph nodes by hand, or enters operations where loading the module does not."""
+    found = []
+
+    def visit(node: ast.AST, inside: bool) -> None:
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            name = called.split(".")[-1]
+            if name in HAND_MADE or called in ("Tensor.__new__", "object.__new__"):
+                found.append(f"line {node.lineno}: {called}(…)")
+            if inside and name in ENTRANCES:
+                found.append(f"line {node.lineno}: {called}(…) inside a function")
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in [t for root in targets for t in ast.walk(root)]:
+                own = isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self"
+                if isinstance(target, ast.Attribute) and target.attr in NODE_SLOTS and not own:
+                    found.append(f"line {node.lineno}: {ast.unparse(target)} = …")
+        for child in ast.iter_child_nodes(node):
+            in_body = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            visit(child, inside or (in_body and child not in getattr(node, "decorator_list", [])))
+
+    visit(ast.parse(text), False)
+    return found
+
+
+def test_no_code_outside_the_engine_builds_nodes() -> None:
+    files = [f for f in (ROOT / "scratchgen").rglob("*.py") if f.relative_to(ROOT).parts[1] != "autodiff"]
+    assert len(files) > 10
+    assert [f"{f}: {place}" for f in files for place in hand_made_nodes(f.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y = record(OPERATIONS['exp'], (x,))",
+        "y = tensor.record(op, (x,))",
+        "t = Tensor.__new__(Tensor)",
+        "t.args = [x]",
+        "t.op, t.parents = op, ((0, x),)",
+        "t._data += 1",
+        "t.requires_grad = True",
+        "t = leaf_of(array)",
+        "def f():\n    @custom_rule(lambda g, y, x: g)\n    def h(x): return x",
+        "def f():\n    derivative(np.exp, lambda g, y, x: g * y)",
+    ],
+)
+def test_a_node_built_by_hand_is_noticed(text: str) -> None:
+    assert hand_made_nodes(text)
+
+
+def test_operations_may_be_entered_at_the_top_of_a_module() -> None:
+    assert hand_made_nodes("@custom_rule(lambda g, y, x: g)\ndef h(x):\n    self.options = 1\n    return x.args") == []
+
+
+def test_operations_made_outside_the_engine_are_in_the_registry() -> None:
+    modules = {getattr(OPERATIONS[name].forward, "__module__", None) for name in NAMES}
+    assert "scratchgen.nn.convolution" in modules
+
+
+# -- the checks themselves ---------------------------------------------------------------------------------------------
+
+
+def of(name: str) -> list[Sample]:
+    return [sample for sample in SAMPLES if sample.operation == name]
+
+
+@pytest.mark.parametrize("name", sorted({sample.operation for sample in SAMPLES}))
+def test_derivatives(name: str) -> None:
+    """First and second order, and the contract, at every sample; and the complex step sees what the difference sees."""
+    for sample in of(name):
+        report = check(sample)
+        COUNTS["checks"] += len({order for order, _ in report.compared})
+        if sample.oracle == "complex":
+            assert oracles_agree(sample), sample
+
+
+def caught(mutant: Mutant, samples: list[Sample]) -> bool:
+    """Whether some sample's check refuses the wrong rule. Any other exception than its own would be an accident."""
+    with planted(mutant), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a wrong rule may divide by 0
+        for sample in samples:
+            try:
+                check(sample)
+            except GradientError:
+                return True
+    return False
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wrong_rules_are_caught(name: str) -> None:
+    mutants = [mutant for mutant in MUTANTS if mutant.operation == name]
+    survivors = [str(mutant) for mutant in mutants if not caught(mutant, of(name))]
+    COUNTS["planted"] += len(mutants)
+    COUNTS["caught"] += len(mutants) - len(survivors)
+    assert survivors == []
+
+
+def test_a_right_rule_is_not_caught() -> None:
+    """``caught`` can say no."""
+    assert not caught(Mutant("exp", 0, "wrong", lambda right: lambda g, y, x: y * g), of("exp"))
+
+
+def test_planting_leaves_no_trace() -> None:
+    before = {name: (OPERATIONS[name].rules, OPERATIONS[name].prepare) for name in NAMES}
+    for mutant in MUTANTS:
+        with planted(mutant):
+            pass
+    assert {name: (OPERATIONS[name].rules, OPERATIONS[name].prepare) for name in NAMES} == before
+
+
+def test_a_complex_step_through_what_is_not_analytic_is_noticed() -> None:
+    """np.abs makes a complex array real, which the engine refuses; cholesky takes conjugates, without a word."""
+    with pytest.raises(TypeError, match="complex128"):
+        oracles_agree(Sample("absolute", "trap", lambda x: np.abs(x) * x, signed(3)))
+    assert not oracles_agree(Sample("linalg.cholesky", "trap", np.linalg.cholesky, positive_definite(3, 3)))
+
+
+def false_alarms(seeds: range, stride: int) -> list[str]:
+    """The samples refused at a seed; each seed checks every ``stride``-th sample, the next seed the next ones."""
+    alarms = []
+    for seed in seeds:
+        COUNTS["seeds"] += 1
+        for sample in SAMPLES[seed % stride :: stride]:
+            try:
+                check(sample, seed)
+            except GradientError as error:
+                alarms.append(f"{sample}, seed {seed}: {error}")
+    COUNTS["false alarms"] += len(alarms)
+    return alarms
+
+
+def test_no_false_alarm_in_a_few_seeds() -> None:
+    assert false_alarms(range(1, 11), 20) == []
+
+
+@pytest.mark.slow
+def test_no_false_alarm_in_1000_seeds() -> None:
+    assert false_alarms(range(11, 1001), 20) == []
