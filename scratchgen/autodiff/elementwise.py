@@ -30,8 +30,8 @@ derivative(np.sqrt, lambda g, y, x: g * 0.5 / y)  # inf at 0, where the tangent 
 
 def power_of_base(g: Any, y: Any, x: Any, p: Any) -> Any:
     """d/dx xᵖ = p xᵖ⁻¹, and 0 where x = p = 0, although 0⁻¹ is infinite."""
-    if isinstance(p, (int, float)) and p != 0:
-        return g * p * x ** (p - 1)
+    if isinstance(p, int | float):
+        return g * p * x ** (p - 1) if p else g * np.zeros_like(x)
     return g * p * x ** np.where((x == 0) & (p == 0), np.ones_like(p), p - 1.0)
 
 
