@@ -64,8 +64,7 @@ def add_rows(y: Any, tokens: np.ndarray, n_tokens: int) -> Any:
     total = np.zeros((n_tokens, y.shape[-1]), y.dtype)
     order = np.argsort(tokens, axis=None, kind="stable")
     present, starts = np.unique(tokens.ravel()[order], return_index=True)
-    if present.size:
-        total[present] = np.add.reduceat(y.reshape(-1, y.shape[-1])[order], starts, axis=0)
+    total[present] = np.add.reduceat(y.reshape(-1, y.shape[-1])[order], starts, axis=0)
     return total
 
 

@@ -26,6 +26,7 @@ def test_conv2d_layer() -> None:
 def test_conv_transpose2d_layer(size: Any, expected: tuple[int, int]) -> None:
     layer = ConvTranspose2d(3, 5, (4, 2), 0, stride=2, padding=1, size=size)
     assert {name: t.shape for name, t in layer.parameters().items()} == {"W": (4, 2, 5, 3), "b": (5,)}
+    assert layer.W.data.flags.c_contiguous  # or every pass would copy it
     y = layer(X)
     assert y.shape == (2, *expected, 5)
     assert np.array_equal(y.data, conv_transpose2d(X, layer.W.data, layer.b.data, 2, 1, size))

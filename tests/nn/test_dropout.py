@@ -47,7 +47,9 @@ def test_randomness_is_that_of_the_rng() -> None:
     first, second = layer(X, rng), layer(X, rng)
     assert not np.array_equal(first, second)
     assert np.array_equal(layer(X, 1), first)
-    assert np.array_equal(layer(X.astype(np.float32), 1) != 0, first != 0)
+    single = layer(X.astype(np.float32), 1)
+    assert single.dtype == np.float32
+    assert np.array_equal(single != 0, first != 0)
 
 
 def test_training_without_rng_says_what_to_do() -> None:

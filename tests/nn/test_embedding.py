@@ -60,7 +60,7 @@ def test_the_layer() -> None:
     ("tokens", "gist"),
     [
         (np.array([[0, 1], [2, -1]]), r"token -1 at \(1, 1\); tokens are 0 to 6"),
-        (np.array([0, 7, 8]), r"token 7 at \(1,\); tokens are 0 to 6"),
+        (np.array([0, 7, 6]), r"token 7 at \(1,\); tokens are 0 to 6"),
         (np.array(9), r"token 9 at \(\); tokens are 0 to 6"),
     ],
 )
