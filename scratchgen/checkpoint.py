@@ -92,7 +92,7 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
 
     >>> load("no-such-file")
     Traceback (most recent call last):
-    scratchgen.checkpoint.CheckpointError: no-such-file: file: got No such file or directory, expected ...
+    scratchgen.checkpoint.CheckpointError: no-such-file: file: got ..., expected a file that can be read. Check ...
     """
     with _system_errors(path, "a file that can be read"):
         if not stat.S_ISREG(os.stat(path).st_mode):

@@ -313,9 +313,9 @@ def test_the_files_built_by_hand_are_otherwise_right(tmp_path):
 
 def test_missing_folder_device_and_impossible_paths(tmp_path):
     for path, word in (
-        (tmp_path / "none.ckpt", "No such file"),
+        (tmp_path / "none.ckpt", "Check the path"),
         (tmp_path, "a folder"),
-        ("", "No such file"),
+        ("", "Check the path"),
         ("a\0b", "null"),
     ):
         with pytest.raises(checkpoint.CheckpointError, match=word) as caught:

@@ -4,8 +4,11 @@ Each kind of damage is a function (rng, content) -> damaged content. The fast te
 all, the slow ones 4,000 of each kind, and every truncation and every single-bit flip there is.
 """
 
+import copy
 import hashlib
 import json
+import math
+import operator
 import struct
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -219,11 +222,11 @@ def change_one(rng: np.random.Generator, node: dict | list) -> None:
         return change_one(rng, node[key])
     action = rng.integers(4)
     if action == 0:
-        node[key] = JUNK[rng.integers(len(JUNK))]
+        node[key] = copy.deepcopy(JUNK[rng.integers(len(JUNK))])
     elif action == 1:
         del node[key]
     elif action == 2 and isinstance(node, list):
-        node.insert(int(rng.integers(len(node) + 1)), node[key])
+        node.insert(int(rng.integers(len(node) + 1)), copy.deepcopy(node[key]))
     else:
         other = keys[rng.integers(len(keys))]
         node[key], node[other] = node[other], node[key]
@@ -296,7 +299,8 @@ def forge(rng: np.random.Generator, content: bytes) -> bytes:
         for entry in header["arrays"] if isinstance(header.get("arrays"), list) else []:
             try:
                 described = {key: entry[key] for key in ("name", "dtype", "shape")}
-                end = offset + int(np.prod(entry["shape"], dtype=object)) * np.dtype(entry["dtype"]).itemsize
+                lengths = [operator.index(length) for length in entry["shape"]]
+                end = offset + math.prod(lengths) * np.dtype(entry["dtype"]).itemsize
             except (KeyError, TypeError, ValueError):
                 continue
             entry["sha256"] = hashlib.sha256(json.dumps(described).encode() + data[offset:end]).hexdigest()
