@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff.activations import gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus
+from scratchgen.autodiff import gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus
 
 Activation = Callable[[Any], Any]
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor
-from scratchgen.autodiff.layers import layer_norm
+from scratchgen.autodiff import Tensor, layer_norm
 from scratchgen.nn.inputs import check_dtype, check_features
 from scratchgen.nn.module import Module
 

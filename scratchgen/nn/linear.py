@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor
-from scratchgen.autodiff.layers import FUSED, linear
+from scratchgen.autodiff import Tensor, linear
+from scratchgen.autodiff.layers import FUSED
 from scratchgen.nn.initialisations import Initialisation, uniform, uniform_fan_in
 from scratchgen.nn.inputs import check_dtype, check_features
 from scratchgen.nn.module import Module

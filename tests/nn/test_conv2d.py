@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scratchgen.autodiff import Tensor
-from scratchgen.autodiff.activations import relu
+from scratchgen.autodiff import Tensor, relu
 from scratchgen.nn import Conv2d, ConvTranspose2d, Linear, Module, conv2d, conv_transpose2d
 from scratchgen.nn.initialisations import he_normal
 

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scratchgen.autodiff import Tensor
-from scratchgen.autodiff.activations import relu, sigmoid, silu
+from scratchgen.autodiff import Tensor, relu, sigmoid, silu
 from scratchgen.autodiff.gradcheck import gradcheck
 from scratchgen.nn import MLP, Linear, Module
 from scratchgen.nn.activations import ACTIVATIONS, activation_named
