@@ -1,8 +1,10 @@
 """NumPy that you can differentiate.
 
-Read in this order: ``operations`` (what a derivative rule is), ``tensor`` (how a graph comes about), ``chain_rule``
-(how it is walked), then the tables of rules: ``elementwise``, ``special``, ``shapes``, ``reductions``, ``linalg``,
-``fused``; then ``calculus``, and ``gradcheck``, which checks them all.
+Read in this order: ``operations`` (what a derivative rule is), ``tensor`` and ``record`` (how a graph comes about),
+``chain_rule`` (how it is walked). Then the tables of rules: of NumPy's functions in ``elementwise``, ``shapes``,
+``reductions``, ``linalg`` and ``einsum``, of SciPy's in ``special``, and of functions that NumPy lacks, one node each,
+in ``activations``, ``categorical``, ``densities`` and ``layers``. Last ``calculus``, and ``gradcheck``, which checks
+them all.
 """
 
 from scratchgen.autodiff import methods as _methods  # noqa: F401  (gives Tensors their operators and methods)

@@ -8,8 +8,7 @@ The rule of argument i turns it into the cotangent of x_i:
 It is written in NumPy. Handed plain arrays it computes at NumPy's speed; handed Tensors its operations are recorded in
 turn, which is how derivatives of any order come from one set of rules. So a rule never looks inside a Tensor.
 
-The rules themselves stand in the tables beside this file: ``elementwise``, ``special``, ``shapes``, ``reductions``,
-``linalg``, ``fused``.
+The rules themselves stand in the tables beside this file: ``elementwise``, ``shapes``, ``reductions`` and so on.
 """
 
 from __future__ import annotations

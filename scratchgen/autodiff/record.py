@@ -94,9 +94,12 @@ def on_tensors(op: Operation) -> Callable[..., Any]:
 def as_positional(
     op: Operation, args: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Move Tensors given by name, as in ``np.clip(a=x, …)``, to their positions."""
-    bound = inspect.signature(op.forward).bind(*args, **options)
-    return bound.args, bound.kwargs
+    """Move Tensors given by name, as in ``np.clip(a=x, …)``, to their positions, with the defaults before them."""
+    parameters = inspect.signature(op.forward).parameters
+    given = inspect.signature(op.forward).bind(*args, **options).arguments
+    last = max(i for i, name in enumerate(parameters) if type(given.get(name)) is Tensor)
+    leading = {name: given.get(name, parameters[name].default) for name in list(parameters)[: last + 1]}
+    return tuple(leading.values()), {name: value for name, value in given.items() if name not in leading}
 
 
 def derivative(function: Callable[..., Any], *rules: Any, prepare: Any = None) -> None:
@@ -129,11 +132,11 @@ def custom_rule(
 
         @functools.wraps(function)
         def wrapped(*args: Any, **options: Any) -> Any:
+            if options and any(type(value) is Tensor for value in options.values()):
+                return record(op, *as_positional(op, args, options))
             for a in args:
                 if type(a) is Tensor:
                     return record(op, args, options)
-            if options and any(type(value) is Tensor for value in options.values()):
-                return record(op, *as_positional(op, args, options))
             return function(*args, **options)
 
         return wrapped

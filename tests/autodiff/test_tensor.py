@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from scratchgen.autodiff import Tensor, custom_rule, detect_anomaly, no_grad
+from scratchgen.autodiff import Tensor, custom_rule, detect_anomaly, gaussian_kl, linear, no_grad
 
 
 def leaf(values, dtype=np.float64):
@@ -112,6 +112,14 @@ def test_a_tensor_by_name():
     np.sum(a=x).backward()
     np.clip(a=x, a_min=0.0, a_max=1.5).sum().backward()
     np.testing.assert_array_equal(x.grad, [2.0, 1.0])
+
+
+def test_a_tensor_by_name_after_a_positional_one_and_past_a_default():
+    x, b, logvar = leaf([[1.0, 2.0]]), leaf([0.5, 0.5]), leaf([0.0, 0.0])
+    linear(x, np.eye(2), b=b).sum().backward()
+    np.testing.assert_array_equal(b.grad, [1.0, 1.0])
+    gaussian_kl(np.zeros(2), np.zeros(2), logvar_p=logvar).sum().backward()
+    np.testing.assert_array_equal(logvar.grad, [0.0, 0.0])
 
 
 def test_a_gradient_where_no_rule_is():
