@@ -37,7 +37,8 @@ def power_of_base(g: Any, y: Any, x: Any, p: Any) -> Any:
 
 def power_of_exponent(g: Any, y: Any, x: Any, p: Any) -> Any:
     """d/dp xᵖ = xᵖ log x, and 0 at x = 0, its limit for p > 0. For x < 0 it does not exist: NaN."""
-    return g * y * np.log(np.where(x == 0, np.ones_like(x), x))
+    log_x = np.log(np.where(x == 0, 1.0, x))
+    return g * y * (float(log_x) if isinstance(x, int | float) else log_x)
 
 
 derivative(np.power, power_of_base, power_of_exponent)
