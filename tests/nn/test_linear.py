@@ -1,14 +1,12 @@
 """Linear and MLP: y = φ(x W + b), and what they refuse."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from scratchgen.autodiff import Tensor, relu, sigmoid, silu
-from scratchgen.autodiff.gradcheck import gradcheck
-from scratchgen.nn import MLP, Linear, Module
+from scratchgen.nn import MLP, Linear
 from scratchgen.nn.activations import ACTIVATIONS, activation_named
 from scratchgen.nn.initialisations import he_normal, orthogonal
 
@@ -75,24 +73,6 @@ def test_activations_by_name(name: str) -> None:
     y = net(X.astype(np.float32))
     assert y.dtype == np.float32
     assert np.array_equal(y.data, MLP([3, 4, 2], 0, activation=phi)(X.astype(np.float32)).data)
-
-
-def parameters_too(net: Module, x: np.ndarray) -> tuple[Callable[..., Any], list[np.ndarray]]:
-    """The net as a function of x and of all of its parameters, for gradcheck."""
-    holders = [(net.layers[i], name) for i in range(len(net.layers)) for name in ("W", "b")]
-
-    def f(x: Tensor, *parameters: Tensor) -> Tensor:
-        for (layer, name), t in zip(holders, parameters, strict=True):
-            setattr(layer, name, t)
-        return net(x)
-
-    return f, [x, *(getattr(layer, name).data for layer, name in holders)]
-
-
-@pytest.mark.parametrize("phi", ["tanh", "silu"])
-def test_gradient_of_a_whole_mlp(phi: str) -> None:
-    f, inputs = parameters_too(MLP([3, 4, 2], 0, activation=phi, dtype=np.float64), X)
-    gradcheck(f, *inputs)
 
 
 # -- bad inputs ------------------------------------------------------------------------------------------------------
