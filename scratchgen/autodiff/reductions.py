@@ -119,6 +119,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Raises:
         ValueError: if there is nothing to sum.
 
+    Source: Blanchard, Higham and Higham, Accurately computing the log-sum-exp and softmax functions (2021).
+
     >>> logsumexp(np.array([1000.0, 1000.0]))        # 1000 + log 2
     np.float64(1000.6931471805599)
     >>> logsumexp(np.array([[-np.inf, -np.inf], [0.0, np.inf]]), axis=1)
