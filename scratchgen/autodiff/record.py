@@ -49,6 +49,8 @@ def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OP
             dtype = a.dtype
         elif kind is np.float64:  # like a Python float, it takes the dtype of the arrays that it meets
             a = float(a)
+        elif kind is list and op.rules[i] is not None:  # an operand, not an index or a shape
+            a = np.asarray(a)
         arrays.append(a)
     y = op.forward(*arrays, **options)
     if type(y) is not np.ndarray:

@@ -74,6 +74,12 @@ def test_an_array_on_the_left_records_too():
     np.testing.assert_allclose(w.grad, [3 - 1 - 2, 4 - 0.5 - 0.5], rtol=1e-15)
 
 
+def test_a_list_is_an_array():
+    w = leaf([1.0, 2.0])
+    ([3.0, 4.0] @ w + np.dot([1.0, 1.0], w) + ([5.0, 6.0] * w).sum()).backward()
+    np.testing.assert_array_equal(w.grad, [3 + 1 + 5, 4 + 1 + 6])
+
+
 def test_scipy_functions_take_part():
     from scipy.special import erf
 

@@ -32,11 +32,11 @@ def test_a_collapsed_dimension_costs_nothing_and_is_not_active():
 
 def test_a_constant_mean_is_not_active_however_far_from_the_prior():
     model = collapsed()
-    model.encoder.b.assign(model.encoder.b.data + [0.0, 5.0, 0.0, 0.0])
+    model.encoder.b.assign(model.encoder.b.data + np.array([0.0, 5.0, 0.0, 0.0]))
     assert kl_per_dimension(model, truth.X)[1] == pytest.approx(12.5)
     assert not active_units(model, truth.X)[1]
 
 
 def test_one_row_has_no_variance():
-    with pytest.raises(ValueError, match="x has 1 rows.* at least 2"):
+    with pytest.raises(ValueError, match=r"x has 1 rows.* at least 2"):
         active_units(truth.model(), truth.X[:1])
