@@ -1,8 +1,8 @@
 """Fetching one published file, so that the outcome is the right file or no file.
 
-The bytes go to a temporary file in the same folder; only when their number and SHA-256 are right is it renamed, which
-is atomic. Whatever else happens (a wrong, lying, stalling or vanishing server, a full disk, Ctrl-C), the temporary
-file is removed. There are no retries here: `mnist_download` goes on to the next mirror instead.
+The bytes go to a temporary file, which gets its name only when their number and SHA-256 are right. Whatever else
+happens (a wrong, lying, stalling or vanishing server, a full disk, Ctrl-C), it is removed. There are no retries here:
+`mnist_download` goes on to the next mirror instead.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from scratchgen.atomic import replacing
 from scratchgen.data.dataset import DataError
 
 _CHUNK = 1 << 16
@@ -62,23 +63,16 @@ def download(
             return path
         raise FileExistsError(f"{path} exists and its SHA-256 is not {sha256}: move it away first")
 
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
-    try:
-        with open(temporary, "xb") as file:  # before connecting: a folder that cannot be written shows at once
-            digest = hashlib.sha256()
-            line = _ProgressLine(path.name) if progress else None
-            for chunk, announced in _fetch(url, max_bytes, timeout, deadline):
-                file.write(chunk)
-                digest.update(chunk)
-                if line:
-                    line.add(len(chunk), announced or max_bytes)
-            file.flush()
-            os.fsync(file.fileno())
+    with replacing(path) as file:  # before connecting: a folder that cannot be written shows at once
+        digest = hashlib.sha256()
+        line = _ProgressLine(path.name) if progress else None
+        for chunk, announced in _fetch(url, max_bytes, timeout, deadline):
+            file.write(chunk)
+            digest.update(chunk)
+            if line:
+                line.add(len(chunk), announced or max_bytes)
         if digest.hexdigest() != sha256:
             raise DataError(url, "SHA-256", digest.hexdigest(), sha256)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

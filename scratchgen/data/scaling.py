@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scratchgen.random import Rng, generator
+
 
 def to_unit(images: ArrayLike, levels: int) -> NDArray[np.float32]:
     """Grey levels 0 … levels−1 as float32 in [0, 1], equation (1); any shape.
@@ -37,7 +39,7 @@ def to_unit(images: ArrayLike, levels: int) -> NDArray[np.float32]:
     return images.astype(np.float32) / np.float32(levels - 1)
 
 
-def binarise(images: ArrayLike, rng: np.random.Generator | int) -> NDArray[Any]:
+def binarise(images: ArrayLike, rng: Rng) -> NDArray[Any]:
     """Random black-and-white images: each pixel is 1 with the probability of its grey value, equation (2); any shape.
 
     images: float32 or float64 in [0, 1]; the result is 0 or 1 in the same dtype. It is usual to draw anew for
@@ -62,7 +64,7 @@ def binarise(images: ArrayLike, rng: np.random.Generator | int) -> NDArray[Any]:
     # Negated, so that NaN, which compares as False, is refused too.
     _refuse_where(~((images >= 0) & (images <= 1)), images, "images", "[0, 1]")
     # u < x with u in [0, 1): never where x = 0, always where x = 1.
-    return (_generator(rng).random(images.shape, dtype=images.dtype) < images).astype(images.dtype)
+    return (generator(rng).random(images.shape, dtype=images.dtype) < images).astype(images.dtype)
 
 
 def one_hot(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
@@ -90,11 +92,3 @@ def _refuse_where(bad: NDArray[np.bool_], values: NDArray[Any], name: str, expec
         raise ValueError(
             f"{name} has {values[index]} at {index}, expected {expected}; {bad.sum()} of {bad.size} values"
         )
-
-
-def _generator(rng: np.random.Generator | int) -> np.random.Generator:
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
-        return np.random.default_rng(rng)
-    raise TypeError(f"rng is {rng!r}, expected a Generator: np.random.default_rng(0), or a seed")
