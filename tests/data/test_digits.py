@@ -29,7 +29,7 @@ def test_the_parts_are_the_file_in_order_without_overlap() -> None:
 def test_no_image_is_in_two_parts() -> None:
     """All 1,797 images differ, so an overlap of the splits would show as a repeated image."""
     images = np.concatenate([digits(split).images for split in SIZES])
-    assert len(np.unique(images.reshape(len(images), -1), axis=0)) == 1797
+    assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(images) == 1797
 
 
 def test_class_counts_are_those_that_uci_publishes() -> None:
@@ -73,10 +73,14 @@ def test_an_unknown_split_is_refused() -> None:
         digits("dev")
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("damage", ["one bit", "other labels"])
+def test_another_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
     content = bytearray((importlib.resources.files("scratchgen.data") / "digits.npz").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "digits.npz").write_bytes(content)
+    if damage == "other labels":
+        images, labels = digits("all")
+        np.savez_compressed(tmp_path / "digits.npz", images=images, labels=np.roll(labels, 1))
     monkeypatch.setattr(importlib.resources, "files", lambda _: tmp_path)
     with pytest.raises(DataError, match=r"digits\.npz: SHA-256: got [0-9a-f]{64}, expected b2dab7b5"):
         digits()

@@ -217,7 +217,7 @@ def test_the_unfinished_file_is_hidden_in_the_same_folder(tmp_path: Path) -> Non
 
     with serving(answer) as server:
         get(server, tmp_path)
-    assert len(seen) == 1 and re.fullmatch(r"\.data\.gz\.[0-9a-f]{8}\.part", seen[0])
+    assert len(seen) == 1 and re.fullmatch(r"\.[0-9a-f]+\.tmp", seen[0])
 
 
 def test_the_checksum_is_compared_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,8 @@ GOOD = idx_bytes(LABELS)
 DAMAGED = [
     (b"", "length", "0 bytes"),
     (GOOD[:3], "length", "3 bytes"),
-    (GOOD[:6], "header length", "6 bytes"),
+    (GOOD[:6], "header length", "6 bytes, expected 8 for 1 dimensions"),
+    (b"\0\0\x08\3" + bytes(9), "header length", "13 bytes, expected 16 for 3 dimensions"),
     (GOOD[:8], "data length", "0 bytes"),
     (GOOD[:-1], "data length", "4 bytes"),
     (GOOD + b"\0", "data length", "more"),
@@ -62,9 +63,10 @@ DAMAGED = [
     (b"\0\0\x0a" + GOOD[3:], "data type code", "0x0a"),
     (b"\0\0\x08\0" + GOOD[4:], "number of dimensions", "0"),
     (b"\0\0\x08\xff" + GOOD[4:], "number of dimensions", "255"),
+    (b"\0\0\x08\5" + b"\0\0\0\1" * 5 + b"x", "number of dimensions", "5, expected 1 to 4"),
     (b"\0\0\x08\1" + bytes(4), "shape", r"(0,)"),
     (b"\0\0\x08\3" + bytes(4) + b"\xff" * 8, "shape", r"(0, 4294967295, 4294967295)"),
-    (b"\0\0\x08\1" + b"\5\0\0\0" + GOOD[8:], "data length", "83886080 bytes for shape (83886080,)"),
+    (b"\0\0\x08\1" + b"\4\0\0\1" + GOOD[8:], "data length", "(67108865,), expected at most max_bytes=67108864"),
     (b"\0\0\x0e\1" + GOOD[4:], "data length", "5 bytes"),
     # 2^16 · 2^16 is 0 in 32 bits, 2^32 · 2^32 is 0 in 64.
     (b"\0\0\x08\2" + b"\0\1\0\0" * 2, "data length", "4294967296 bytes for shape (65536, 65536)"),

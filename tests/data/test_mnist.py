@@ -50,20 +50,25 @@ def test_an_unknown_split_is_refused(tmp_path: Path) -> None:
         mnist(tmp_path, "validation")
 
 
-@pytest.mark.parametrize(
-    ("images", "labels", "culprit", "message"),
-    [
-        (IMAGES, LABELS[:5], 1, "label count: got 5, expected 6, one per image of train-images-idx3-ubyte"),
-        (IMAGES[:5], LABELS, 1, "label count: got 6, expected 5"),
-        (LABELS, IMAGES, 0, "shape: got (6,), expected (n, 28, 28)"),
-        (IMAGES, IMAGES, 1, "shape: got (6, 28, 28), expected (n,)"),
-        (IMAGES[:, :27], LABELS, 0, "shape: got (6, 27, 28), expected (n, 28, 28)"),
-        (IMAGES.reshape(6, 784), LABELS, 0, "shape: got (6, 784), expected (n, 28, 28)"),
-        (IMAGES, LABELS + np.uint8(1), 1, "label 4: got 10, expected 0 to 9"),
-        (IMAGES.view(np.int8), LABELS, 0, "data type: got int8, expected uint8 (code 0x08)"),
-        (IMAGES, LABELS.astype(np.int32), 1, "data type: got int32, expected uint8 (code 0x08)"),
-    ],
-)
+UNFIT: dict[str, tuple[np.ndarray, np.ndarray, int, str]] = {  # images, labels, which file is blamed, why
+    "a label short": (
+        IMAGES,
+        LABELS[:5],
+        1,
+        "label count: got 5, expected 6, one per image of train-images-idx3-ubyte",
+    ),
+    "an image short": (IMAGES[:5], LABELS, 1, "label count: got 6, expected 5"),
+    "swapped": (LABELS, IMAGES, 0, "shape: got (6,), expected (n, 28, 28)"),
+    "images twice": (IMAGES, IMAGES, 1, "shape: got (6, 28, 28), expected (n,)"),
+    "27 rows": (IMAGES[:, :27], LABELS, 0, "shape: got (6, 27, 28), expected (n, 28, 28)"),
+    "flat images": (IMAGES.reshape(6, 784), LABELS, 0, "shape: got (6, 784), expected (n, 28, 28)"),
+    "a label of 10": (IMAGES, np.array([0, 9, 1, 10, 9, 0], np.uint8), 1, "label 3: got 10, expected 0 to 9"),
+    "signed images": (IMAGES.view(np.int8), LABELS, 0, "data type: got int8, expected uint8 (code 0x08)"),
+    "wide labels": (IMAGES, LABELS.astype(np.int32), 1, "data type: got int32, expected uint8 (code 0x08)"),
+}
+
+
+@pytest.mark.parametrize(("images", "labels", "culprit", "message"), UNFIT.values(), ids=UNFIT)
 def test_files_that_do_not_fit(
     tmp_path: Path, images: np.ndarray, labels: np.ndarray, culprit: int, message: str
 ) -> None:

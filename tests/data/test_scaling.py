@@ -87,8 +87,8 @@ def test_a_seed_is_as_good_as_a_generator() -> None:
         (np.array([0, -0.1]), 0, ValueError, "images has -0.1 at (1,)"),
         (np.array([[0, np.nan], [np.nan, 1]]), 0, ValueError, "images has nan at (0, 1), expected [0, 1]; 2 of 4"),
         (np.array([np.inf]), 0, ValueError, "images has inf at (0,)"),
-        (np.zeros(3), np.random, TypeError, "expected a Generator: np.random.default_rng(0), or a seed"),
-        (np.zeros(3), None, TypeError, "rng is None, expected a Generator"),
+        (np.zeros(3), np.random, TypeError, "rng is the module np.random"),
+        (np.zeros(3), None, TypeError, "rng is None; pass a Generator"),
     ],
 )
 def test_binarisation_refuses(images: np.ndarray, rng: object, error: type[Exception], message: str) -> None:
@@ -103,6 +103,7 @@ def test_one_hot_is_the_indicator_of_the_label() -> None:
     np.testing.assert_array_equal(rows, labels[:, None] == np.arange(10))
     assert one_hot(np.zeros((2, 3), int), 4).shape == (2, 3, 4)
     assert one_hot(np.zeros(0, np.uint8), 4).shape == (0, 4)
+    assert one_hot(0, 1).tolist() == [1.0]
 
 
 @pytest.mark.parametrize(
