@@ -136,12 +136,17 @@ def kernel_gradient(x: Any, y: Any, kernel: tuple[int, int], stride: int = 1, pa
     Returns:
         (kernel height, kernel width, in, out).
 
+    Raises:
+        ValueError: where y has not one place for each patch.
+
     >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
     >>> kernel_gradient(x, np.ones((1, 3, 3, 1)), (2, 2))[:, :, 0, 0]
     array([[45., 54.],
            [81., 90.]])
     """
     patches = patches_of(x, kernel, stride, padding)
+    if patches.shape[:3] != y.shape[:3]:
+        raise ValueError(f"y has shape {y.shape}, expected {(*patches.shape[:3], 'out')}")
     n_in, n_out = x.shape[3], y.shape[3]
     return (patches.reshape(-1, kernel[0] * kernel[1] * n_in).T @ y.reshape(-1, n_out)).reshape(*kernel, n_in, n_out)
 

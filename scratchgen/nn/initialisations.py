@@ -60,12 +60,20 @@ def glorot_uniform(shape: Shape, rng: Rng, gain: float = 1.0, dtype: Any = np.fl
 
 
 def glorot_normal(shape: Shape, rng: Rng, gain: float = 1.0, dtype: Any = np.float32) -> np.ndarray:
-    """Normal weights of the standard deviation (2), gain √(2 / (fan_in + fan_out))."""
+    """Normal weights of the standard deviation (2), gain √(2 / (fan_in + fan_out)).
+
+    >>> round(float(glorot_normal((300, 200), rng=0).std()), 3)                # √(2/500)
+    0.063
+    """
     return normal(shape, gain * (2 / sum(fans(shape))) ** 0.5, rng, dtype)
 
 
 def he_uniform(shape: Shape, rng: Rng, gain: float = 2**0.5, dtype: Any = np.float32) -> np.ndarray:
-    """Uniform weights of the standard deviation (3): on [−a, a] with a = gain √(3 / fan_in)."""
+    """Uniform weights of the standard deviation (3): on [−a, a] with a = gain √(3 / fan_in).
+
+    >>> round(float(he_uniform((300, 200), rng=0).max()), 3)                   # √2 √(3/300)
+    0.141
+    """
     return uniform(shape, gain * (3 / fans(shape)[0]) ** 0.5, rng, dtype)
 
 
@@ -83,7 +91,11 @@ def he_normal(shape: Shape, rng: Rng, gain: float = 2**0.5, dtype: Any = np.floa
 
 
 def uniform_fan_in(shape: Shape, rng: Rng, gain: float = 1.0, dtype: Any = np.float32) -> np.ndarray:
-    """Uniform weights (4): on [−a, a] with a = gain / √fan_in. The default of every layer here, as of PyTorch's."""
+    """Uniform weights (4): on [−a, a] with a = gain / √fan_in: the default of Linear and the convolutions.
+
+    >>> round(float(uniform_fan_in((100, 50), rng=0).max()), 3)                # 1/√100
+    0.1
+    """
     return uniform(shape, gain / fans(shape)[0] ** 0.5, rng, dtype)
 
 

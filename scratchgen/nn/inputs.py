@@ -8,8 +8,8 @@ from typing import Any
 from scratchgen.autodiff import Tensor
 
 
-def check_dtype(x: Any, W: Tensor) -> None:
-    """Refuse an x that has not the dtype of the weights: nothing is converted silently.
+def check_dtype(x: Any, W: Tensor, name: str = "W") -> None:
+    """Refuse an x that has not the dtype of the parameter of that name: nothing is converted silently.
 
     Raises:
         TypeError: with the conversion to use.
@@ -26,7 +26,7 @@ def check_dtype(x: Any, W: Tensor) -> None:
         remedy = f"x.astype({wanted}), or model.astype(np.{dtype})"
     else:
         remedy = f"x.astype({wanted})"
-    raise TypeError(f"x is {dtype} but W is {W.dtype}: {remedy}")
+    raise TypeError(f"x is {dtype} but {name} is {W.dtype}: {remedy}")
 
 
 def check_features(x: Any, features: int, layer: str) -> None:

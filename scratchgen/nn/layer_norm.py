@@ -38,6 +38,6 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Tensor:
         """(batch, …, features) → the same shape."""
-        check_dtype(x, self.gain)
+        check_dtype(x, self.gain, "gain")
         check_features(x, self.gain.shape[0], "LayerNorm")
         return layer_norm(x, self.gain, self.bias, self.eps)

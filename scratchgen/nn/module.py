@@ -109,6 +109,15 @@ class Module:
 
         Raises:
             ValueError: listing all entries that are missing, unknown, or of another shape or dtype; nothing is changed.
+
+        >>> model = Module()
+        >>> model.b = Tensor([1.0, 2.0], requires_grad=True)
+        >>> model.load_state({"b": np.zeros(3), "c": np.zeros(2)})
+        Traceback (most recent call last):
+            ...
+        ValueError: the state does not fit, nothing was loaded:
+          c is unknown to the model
+          b has shape (3,), the model wants (2,)
         """
         own = self.tensors()
         wrong = [f"{name} is missing" for name in own if name not in arrays]

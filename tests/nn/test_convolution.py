@@ -200,6 +200,10 @@ IMAGES, W, V = np.ones((5, 8, 7, 3)), np.ones((3, 3, 3, 2)), np.ones((3, 3, 2, 3
             lambda: conv_transpose2d(IMAGES, V, stride=2, size=(19, 15)),
             r"size is \(19, 15\), .* kernel, stride 2 and padding 0 does not take to \(8, 7\); .* is \(17, 15\)",
         ),
+        (
+            lambda: kernel_gradient(IMAGES, np.ones((5, 6, 6, 2)), (3, 3)),
+            r"y has shape \(5, 6, 6, 2\), expected \(5, 6, 5, 'out'\)",
+        ),
         (lambda: conv_transpose2d(IMAGES[:, :1], V, padding=2), r"the smallest size that it does is \(-1, 5\)"),
     ],
 )

@@ -35,7 +35,8 @@ def test_bad_inputs() -> None:
     layer = LayerNorm(6)
     with pytest.raises(ValueError, match=r"x has shape \(4, 5\), LayerNorm wants \(batch, …, 6\)"):
         layer(np.ones((4, 5), np.float32))
-    with pytest.raises(TypeError, match="x is float64 but W is float32"):
+    with pytest.raises(TypeError, match="x is float64 but gain is float32"):
         layer(X)
+    assert layer(np.ones((0, 6), np.float32)).shape == (0, 6)
     with pytest.raises(ValueError, match="features is 0"):
         LayerNorm(0)
