@@ -17,7 +17,7 @@ are the other two, and derivatives of any order stay among the three.
 
 Like every network's "convolution" it is a correlation: the kernel is not mirrored, as it is in signal processing.
 Each is one matrix product, with the patches of x as the rows of a matrix (*im2col*). With the channels last, the result
-of the product is y as it stands; channels first took twice as long.
+of the product is y as it stands; with the channels first, 64 → 128 channels on 14 × 14 images took twice as long.
 
 Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
 """

@@ -46,7 +46,7 @@ def lookup(W: Any, tokens: np.ndarray) -> Any:
 def add_rows(y: Any, tokens: np.ndarray, n_tokens: int) -> Any:
     """For each token, the sum of those rows of y that belong to it, equation (2).
 
-    Sorted by token, the rows of each lie together, and ``reduceat`` adds up one run after the other: two to four times
+    Sorted by token, the rows of each lie together, and ``reduceat`` adds up one run after the other: up to four times
     as fast as ``np.add.at``.
 
     Args:
