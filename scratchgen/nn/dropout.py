@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from scratchgen.nn.module import Module
 from scratchgen.random import Rng, generator
 
@@ -22,6 +20,7 @@ class Dropout(Module):
     Raises:
         ValueError: for another rate; in ``forward``, in training without an rng.
 
+    >>> import numpy as np
     >>> layer = Dropout(0.5)
     >>> layer(np.ones(6), rng=3)
     array([0., 0., 2., 2., 0., 0.])
