@@ -32,6 +32,8 @@ from scratchgen.autodiff.tensor import Tensor
 
 Inputs = list[np.ndarray]
 
+METHODS = {"real": "extrapolated differences", "complex": "complex steps"}
+
 
 class Report:
     """What a passed check has compared, and how well it agreed; ``print`` shows it.
@@ -59,7 +61,7 @@ class Report:
         return sum(c.entries for _, c in self.compared)
 
     def __str__(self) -> str:
-        lines = [f"{self.name}({', '.join(map(str, self.shapes))}): right, by {self.oracle} difference"]
+        lines = [f"{self.name}({', '.join(map(str, self.shapes))}): right, by {METHODS[self.oracle]}"]
         for order, c in self.compared:
             what = "whole Jacobian" if c.full else "random directions"
             lines.append(
@@ -82,7 +84,7 @@ def gradcheck(
     Args:
         f: a function of Tensors that returns one Tensor, the same one whenever it is called with the same values.
         inputs: float64 arrays or numbers, at which f has no kink.
-        order: 2 to check (2) to (5) as well, for which the rules have to work on Tensors; else 1.
+        order: 2 to check (2), (4) and (5) as well, for which the rules have to work on Tensors; else 1.
         oracle: "real", an extrapolated difference, right for any smooth f; or "complex", exact to the last digits, for
             an f all of whose parts are analytic and compute with complex numbers.
         rng: for the cotangents and directions; an int is a seed.
@@ -97,7 +99,7 @@ def gradcheck(
         TypeError: for inputs that are not float64, or a function that does not return a Tensor.
 
     >>> print(gradcheck(lambda x, y: np.sum(x * np.exp(y)), np.array([1.0, 2.0]), 0.5, order=1))
-    <lambda>((2,), ()): right, by real difference
+    <lambda>((2,), ()): right, by extrapolated differences
       order 1, argument 0: whole Jacobian, 4 numbers, largest error ... allowed
       order 1, argument 1: whole Jacobian, 2 numbers, largest error ... allowed
       ...
@@ -107,6 +109,8 @@ def gradcheck(
     arrays = [as_input(i, x) for i, x in enumerate(inputs)]
     if order not in (1, 2):
         raise ValueError(f"order {order}: 1 checks the gradient, 2 the second derivative as well")
+    if oracle not in ORACLES:
+        raise ValueError(f"oracle is {oracle!r}; there are 'real' and 'complex'")
     report = Report(name, [x.shape for x in arrays], oracle)
     if not arrays:
         raise TypeError("gradcheck needs an input to differentiate with respect to")
@@ -118,12 +122,12 @@ def gradcheck(
             compared = compare(subject, arrays, ORACLES[oracle], rng, certainty)
             report.compared += [(subject.order, c) for c in compared]
             scale = max(c.scale for c in compared)
+            check_linear(subject, arrays, scale, rng)
             if order == 2:
-                check_identities(subject, arrays, scale, rng)
+                check_symmetric(subject, arrays, scale, rng)
     except GradientError as error:
         raise explained(error, name, f, arrays) from error.__cause__
-    if order == 2:
-        report.notes.append("linear in the cotangent; adjoint to jvp; symmetric second derivative")
+    report.notes.append("linear in the cotangent" + "; adjoint to jvp; symmetric second derivative" * (order == 2))
     try:
         if order == 1:  # the scale of y for a change of the inputs by their size, not yet that of the gradient
             scale /= min(size_of(x) for x in arrays)
@@ -142,24 +146,28 @@ def as_input(i: int, x: Any) -> np.ndarray:
     return array
 
 
-def check_identities(subject: Direct, inputs: Inputs, scale: float, rng: np.random.Generator) -> None:
-    """Check (3) and, of the first order, (4), of the second, (5)."""
+def check_linear(subject: Direct, inputs: Inputs, scale: float, rng: np.random.Generator) -> None:
+    """Check (3)."""
     y, pull = subject.pull_back(inputs)
-    sizes = [size_of(x) for x in inputs]
     w1, w2 = random_unit(y, rng), random_unit(y, rng)
     for i, (both, one, other) in enumerate(zip(pull(0.6 * w1 - 1.7 * w2), pull(w1), pull(w2))):
-        error = np.max(np.abs(both - (0.6 * one - 1.7 * other)), initial=0.0) * sizes[i]
+        error = np.max(np.abs(both - (0.6 * one - 1.7 * other)), initial=0.0) * size_of(inputs[i])
         if not error <= ROUNDING * scale:
             message = f"the gradient of argument {i} is not linear in the cotangent: Jᵀ(a w₁ + b w₂) ≠ a Jᵀw₁ + b Jᵀw₂"
             raise GradientError(message, subject.order, i)
 
-    # (4) and (5): the two sides are computed in different ways
+
+def check_symmetric(subject: Direct, inputs: Inputs, scale: float, rng: np.random.Generator) -> None:
+    """Check (4) for a function and (5) for a gradient, each side of which is computed in another way."""
+    y, pull = subject.pull_back(inputs)
+    sizes = [size_of(x) for x in inputs]
     u, v = ([size * random_unit(x, rng) for size, x in zip(sizes, inputs)] for _ in range(2))
     if isinstance(subject, Gradient):
         left, right = inner(pull(joined(u)), v), inner(pull(joined(v)), u)
         identity, scale = "the second derivative is not symmetric: ⟨v, H u⟩ ≠ ⟨u, H v⟩", scale * max(sizes)
     else:
-        left, right = inner([jvp(subject.f, inputs, u)[1]], [w1]), inner(pull(w1), u)
+        w = random_unit(y, rng)
+        left, right = inner([jvp(subject.f, inputs, u)[1]], [w]), inner(pull(w), u)
         identity = "forward and reverse mode are not adjoint: ⟨w, J u⟩ ≠ ⟨Jᵀw, u⟩"
     if not abs(left - right) <= ROUNDING * scale * len(u):
         raise GradientError(f"{identity}\n  left      {left:.15g}\n  right     {right:.15g}", subject.order)

@@ -43,7 +43,7 @@ def convolutions() -> list[Sample]:
             return conv_transpose2d(y, W, b, s, p, size)
 
         def kernel(x: Any, y: Any, size: tuple[int, ...] = W[:2], stride: int = stride, padding: int = padding) -> Any:
-            return kernel_gradient(x, y, size, stride, padding)  # type: ignore[arg-type]
+            return kernel_gradient(x, y, size, stride, padding)
 
         samples += [
             Sample("conv2d", kind, forward, signed(*x), signed(*W), signed(W[3])),

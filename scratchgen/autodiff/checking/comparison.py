@@ -10,8 +10,8 @@ How large a difference is allowed? The natural unit of y, for a change of the in
 
     scale = max(|y|, |J s|),                                                                                   (2)
 
-or at least s / 1000, for a y that is nothing but rounding, as x − x. 1e-12 of it is allowed for rounding, plus
-ten times the oracle's estimate of its own error.
+or at least a thousandth of s or of 1, whichever is less, for a y that is nothing but rounding, as x − x. 1e-12 of it is
+allowed for rounding, plus ten times the oracle's estimate of its own error.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Direct:
 
     def magnitude(self, arrays: Arrays, y: np.ndarray) -> float:
         """How large the value is, or its parts may be that cancelled."""
-        return max([largest(y), *(1e-3 * size_of(a) for a in arrays)])
+        return max([largest(y), *(1e-3 * min(size_of(a), 1.0) for a in arrays)])
 
     def describe(self, k: int, arrays: Arrays, y: np.ndarray) -> str:
         """The k-th element of the value, in words."""
@@ -130,12 +130,15 @@ def protected(array: np.ndarray, requires_grad: bool = False) -> Tensor:
 
 
 def gradients(y: Tensor, w: Any, leaves: Sequence[Tensor], create_graph: bool = False) -> list[Any]:
-    """Jᵀw for every leaf; zeros for one that y does not depend on. The graph is kept.
+    """Jᵀw for every leaf; zeros for one that y does not depend on. The graph is kept, and w cannot be written to.
 
     Raises:
         GradientError: where a rule raises.
     """
     found: dict[Tensor, Any] = {}
+    if isinstance(w, np.ndarray):
+        w = np.array(w)
+        w.flags.writeable = False
     try:
         if y.requires_grad:
             found = backpropagate(y, w, set(leaves), retain_graph=True, create_graph=create_graph)
