@@ -23,20 +23,21 @@ SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
 # The models do not know how they are trained, nor does training know the models; checkpoints know arrays only.
 MAY_IMPORT = {
     "atomic": "",
+    "random": "",
     "checkpoint": "atomic",
     "autodiff": "",
-    "nn": "autodiff",
+    "nn": "autodiff random",
     "optim": "autodiff nn",
-    "distributions": "autodiff nn",
-    "data": "atomic autodiff distributions",
-    "training": "autodiff nn optim data checkpoint",
-    "latent": "autodiff nn optim distributions",
-    "autoregressive": "autodiff nn optim distributions",
-    "flows": "autodiff nn optim distributions autoregressive",
-    "diffusion": "autodiff nn optim distributions flows",
-    "metrics": "autodiff distributions data",
+    "distributions": "autodiff nn random",
+    "data": "atomic autodiff distributions random",
+    "training": "autodiff nn optim data checkpoint random",
+    "latent": "autodiff nn optim distributions random",
+    "autoregressive": "autodiff nn optim distributions random",
+    "flows": "autodiff nn optim distributions autoregressive random",
+    "diffusion": "autodiff nn optim distributions flows random",
+    "metrics": "autodiff distributions data random",
     "plotting": "autodiff data metrics",
-    "checks": "autodiff nn optim distributions latent autoregressive flows diffusion",
+    "checks": "autodiff nn optim distributions latent autoregressive flows diffusion random",
 }
 PEERS = {"torch", "jax", "autograd", "mygrad"}
 LAZY = ("matplotlib", "scipy.stats")
