@@ -192,6 +192,15 @@ def test_wrong_rules(rule: Any) -> None:
     assert refused(squares(rule), X).operation == "square"
 
 
+@pytest.mark.parametrize(
+    "rule", [lambda g, y, x: g * x, lambda g, y, x: g * 2.0001 * x, lambda g, y, x: g * x * np.nan]
+)
+def test_the_first_comparison_refuses(rule: Any) -> None:
+    """Without the other checks around it."""
+    with pytest.raises(GradientError, match="is wrong"):
+        comparison.compare(Direct(squares(rule)), [X], extrapolated_difference, np.random.default_rng(0), 1e-6)
+
+
 def undefined(x: Any) -> Any:
     raise ValueError("no value")
 
