@@ -152,7 +152,9 @@ def test_parameters_of_two_dtypes():
 
 
 @pytest.mark.parametrize("make", ALL)
-def test_a_step_changes_the_parameters_in_place_and_leaves_the_gradients(make):
+@pytest.mark.parametrize("block", [3, 1000])  # one gradient in a block, or many
+def test_a_step_changes_the_parameters_in_place_and_leaves_the_gradients(make, block, monkeypatch):
+    monkeypatch.setattr(optimizer_module, "BLOCK", block)
     tensors = parameters()
     before = values(tensors)
     optimizer = make(tensors, lr=0.1)

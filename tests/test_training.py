@@ -260,8 +260,14 @@ def test_the_last_weights_can_be_the_best_in_a_shorter_last_interval():
 def test_the_average_is_evaluated_and_is_what_the_best_weights_are():
     model = Line()
     average = Average(model.parameters(), 0.9)
-    _, history = run(model, steps=8, validation=VALIDATION, average=average)
+    path = []
+    _, history = run(
+        model, steps=8, validation=VALIDATION, average=average, on_step=lambda _: path.append(model.w.data.copy())
+    )
+    path.append(model.w.data.copy())
+    weights = 0.9 ** np.arange(7, -1, -1.0)
     with average.applied():
+        np.testing.assert_allclose(model.w.data, weights / weights.sum() @ path[1:], rtol=1e-5)
         exact = np.mean((X_VALIDATION @ model.w.data + model.b.data - Y_VALIDATION) ** 2)
         averaged = model.state()
     np.testing.assert_allclose(history.validation[-1], exact, rtol=1e-6)
