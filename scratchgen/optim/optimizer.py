@@ -23,7 +23,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor
 from scratchgen.optim.parameters import Parameters, checked_gradients, named
 
-BLOCK = 2**17  # elements; with blocks of 2¹⁴ the calls take more time than the cache saves
+BLOCK = 2**17  # elements; with 2¹³ the overhead of the calls shows, with the whole buffer at once the cache overflows
 
 
 class Block(NamedTuple):
