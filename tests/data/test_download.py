@@ -1,6 +1,7 @@
 """A download yields the right file or no file, whatever the server does, and in bounded time and memory."""
 
 import hashlib
+import importlib
 import os
 import re
 import time
@@ -14,6 +15,7 @@ import pytest
 from scratchgen.data import DataError, download
 from tests.data.loopback import Answer, Loopback, serving
 
+MODULE = importlib.import_module("scratchgen.data.download")  # `scratchgen.data.download` itself is the function
 CONTENT = np.random.default_rng(0).bytes(200_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 HALF = CONTENT[:100_000]
@@ -292,27 +294,29 @@ def test_bad_arguments(tmp_path: Path, changes: dict[str, Any], message: str) ->
     assert not isinstance(caught.value, DataError) and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("announced", [True, False])
-def test_progress_in_a_log_is_a_line_every_tenth(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], announced: bool
-) -> None:
-    with serving(in_small_pieces if announced else RIGHT["without its length"]) as server:
+@pytest.mark.parametrize("name", ["with its length", "without its length"])
+def test_progress_goes_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with serving(RIGHT[name]) as server:
         get(server, tmp_path, progress=True)
     out, err = capsys.readouterr()
-    assert out == "" and "\r" not in err
-    lines = err.splitlines()
-    assert 3 <= len(lines) <= 10 and all(re.fullmatch(r"data\.gz: [\d.]+ of 200\.0 kB", line) for line in lines)
-    assert lines[-1] == "data.gz: 200.0 of 200.0 kB"
+    assert out == "" and err.endswith("data.gz: 200.0 of 200.0 kB\n")
 
 
-def test_progress_on_a_terminal_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("terminal", "start", "end", "times"), [(True, "\r", "", 100), (False, "", "\n", 10)])
+def test_progress_is_one_line_on_a_terminal_and_ten_in_a_log(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    start: str,
+    end: str,
+    times: int,
 ) -> None:
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with serving(RIGHT["with its length"]) as server:
-        get(server, tmp_path, progress=True)
-    err = capsys.readouterr().err
-    assert err.startswith("\r") and err.endswith("\rdata.gz: 200.0 of 200.0 kB\n") and err.count("\n") == 1
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    line = MODULE._ProgressLine("data.gz")
+    for _ in range(1000):
+        line.add(50, 50_000)
+    shown = [f"{start}data.gz: {50 * i / times:.1f} of 50.0 kB{end}" for i in range(1, times + 1)]
+    assert capsys.readouterr().err == "".join(shown) + ("\n" if terminal else "")
 
 
 def test_no_progress_is_silent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

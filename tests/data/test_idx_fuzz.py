@@ -111,12 +111,12 @@ def fuzz(folder: Path, files: int) -> None:
 
 
 def test_damaged_files(tmp_path: Path) -> None:
-    fuzz(tmp_path, 4000)
+    fuzz(tmp_path, 2000)
 
 
 @pytest.mark.slow
 def test_many_damaged_files(tmp_path: Path) -> None:
-    fuzz(tmp_path, 100_000)
+    fuzz(tmp_path, 20_000)
 
 
 def test_every_truncation_and_every_flipped_bit(tmp_path: Path) -> None:
