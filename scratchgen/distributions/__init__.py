@@ -2,7 +2,8 @@
 
 from scratchgen.distributions.bernoulli import Bernoulli
 from scratchgen.distributions.categorical import Categorical
-from scratchgen.distributions.distribution import Distribution, Independent
+from scratchgen.distributions.distribution import Distribution
+from scratchgen.distributions.independent import Independent
 from scratchgen.distributions.kl import closed_form, kl_divergence
 from scratchgen.distributions.normal import Normal
 

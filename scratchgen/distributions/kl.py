@@ -1,6 +1,8 @@
 """The Kullback–Leibler divergence of two distributions, in closed form where one is registered.
 
 KL(q ‖ p) = E_q[log q(x) − log p(x)] ≥ 0,  and 0 only for q = p                            (1)
+
+It is not symmetric, and it is never averaged: of independent components it is the sum.
 """
 
 from __future__ import annotations
@@ -10,20 +12,30 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import gaussian_kl, log_softmax, sigmoid, softmax, softplus
+from scratchgen.autodiff import gaussian_kl
 from scratchgen.distributions.bernoulli import Bernoulli
 from scratchgen.distributions.categorical import Categorical
-from scratchgen.distributions.distribution import Distribution, Independent
+from scratchgen.distributions.discrete_kl import bernoulli_kl, categorical_kl
+from scratchgen.distributions.distribution import Distribution
+from scratchgen.distributions.independent import Independent
 from scratchgen.distributions.normal import Normal
 
-CLOSED_FORMS: dict[tuple[type, type], Callable[[Any, Any], Any]] = {}
 Form = Callable[[Any, Any], Any]
+CLOSED_FORMS: dict[tuple[type, type], Form] = {}
 
 
 def closed_form(q: type, p: type) -> Callable[[Form], Form]:
-    """Register the decorated function as KL(q ‖ p) for these two classes."""
+    """Register the decorated function of two distributions as KL(q ‖ p) for these two classes.
+
+    It is found for the very classes only: a subclass may have another density.
+
+    Raises:
+        ValueError: for a pair that has one.
+    """
 
     def register(function: Form) -> Form:
+        if (q, p) in CLOSED_FORMS:
+            raise ValueError(f"KL({q.__name__} ‖ {p.__name__}) is registered already")
         CLOSED_FORMS[q, p] = function
         return function
 
@@ -35,7 +47,10 @@ def kl_divergence(q: Distribution, p: Distribution) -> Any:
 
     Raises:
         NotImplementedError: for a pair without a closed form.
-        ValueError: if the events have different shapes.
+        TypeError: for float32 beside float64.
+        ValueError: for events of different shapes; for batch shapes that do not broadcast, or (n,) beside (n, 1).
+
+    Source: Cover and Thomas, Elements of Information Theory, 2006, section 2.3.
 
     >>> kl_divergence(Normal(np.array([0.0, 1.0]), np.zeros(2)), Normal(np.zeros(2), np.zeros(2)))
     array([0. , 0.5])
@@ -45,9 +60,28 @@ def kl_divergence(q: Distribution, p: Distribution) -> Any:
         raise NotImplementedError(
             f"no closed form of KL({type(q).__name__} ‖ {type(p).__name__}); estimate E_q[log q − log p] with samples"
         )
+    require_alike(q, p)
+    return form(q, p)
+
+
+def require_alike(q: Distribution, p: Distribution) -> None:
+    """Refuse two distributions that are not over the same events, or whose batches do not belong together.
+
+    Raises:
+        TypeError, ValueError: as ``kl_divergence``.
+    """
+    if q.dtype != p.dtype:
+        raise TypeError(f"q is {q.dtype} and p {p.dtype}; convert the parameters of one with .astype")
     if q.event_shape != p.event_shape:
         raise ValueError(f"q has events of shape {q.event_shape}, p of {p.event_shape}; they must be equal")
-    return form(q, p)
+    a, b = q.batch_shape, p.batch_shape
+    shapes = f"q has the batch shape {a} and p {b}"
+    try:
+        both = np.broadcast_shapes(a, b)
+    except ValueError:
+        raise ValueError(f"{shapes}; they do not broadcast") from None
+    if both not in (a, b) and ((*a, 1) == b or (*b, 1) == a):
+        raise ValueError(f"{shapes}, which would give {both}; drop the last axis of one, as in x[:, 0]")
 
 
 @closed_form(Independent, Independent)
@@ -64,12 +98,11 @@ def kl_normal(q: Normal, p: Normal) -> Any:
 
 @closed_form(Bernoulli, Bernoulli)
 def kl_bernoulli(q: Bernoulli, p: Bernoulli) -> Any:
-    """σ(l) (l − l_p) + softplus(l_p) − softplus(l): the Bregman divergence of softplus, elementwise."""
-    return sigmoid(q.logits) * (q.logits - p.logits) + softplus(p.logits) - softplus(q.logits)
+    """Σ q log(q/p) over the outcomes 1 and 0, elementwise."""
+    return bernoulli_kl(q.logits, p.logits)
 
 
 @closed_form(Categorical, Categorical)
 def kl_categorical(q: Categorical, p: Categorical) -> Any:
-    """Σ_k q_k (log q_k − log p_k), with 0 log 0 = 0."""
-    log_q, log_p, weights = log_softmax(q.logits), log_softmax(p.logits), softmax(q.logits)
-    return np.sum(weights * np.where(weights > 0, log_q - log_p, np.zeros_like(weights)), axis=-1)
+    """Σ_k q_k log(q_k/p_k), for each element of the batch."""
+    return categorical_kl(q.logits, p.logits)

@@ -1,10 +1,14 @@
-"""The normal distribution by its mean and the logarithm of its variance.
+"""The normal distribution by its mean m and the logarithm v of its variance.
 
     log N(x; m, eᵛ) = −½ (log 2π + v + (x − m)² e^{−v})                                        (1)
     x = m + e^{v/2} ε,  ε ~ N(0, 1)            the reparameterisation of lecture p. 6          (2)
     entropy = ½ (1 + log 2π + v)                                                               (3)
 
-The log-variance v may be any number, so a network can give it without a constraint.
+The log-variance may be any number, so a network can give it without a constraint. The standard deviation is e^{v/2},
+not eᵛ and not v.
+
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, equations (2.42) and (1.110); Kingma and Welling,
+arXiv:1312.6114, section 2.4.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import gaussian_log_prob
-from scratchgen.distributions.distribution import Distribution, Shape, shape_of, values
+from scratchgen.distributions.arguments import Shape, floats, parameters, require, require_shape, shape_of
+from scratchgen.distributions.distribution import Distribution, values
 from scratchgen.random import Rng, generator
 
 LOG_2PI = 1.8378770664093453
@@ -24,8 +29,12 @@ class Normal(Distribution):
     """N(mean, exp(logvar)), independently for each element; ``Independent`` makes vectors of it.
 
     Args:
-        mean: the mean.
-        logvar: log of the variance; its shape and the mean's broadcast to the batch shape.
+        mean: the mean, a Tensor, array or number.
+        logvar: log of the variance; the two are broadcast to the batch shape.
+
+    Raises:
+        TypeError: for dtypes that are not float32 or float64, or one of each.
+        ValueError: for NaN or inf in a plain array; for shapes that do not broadcast.
 
     >>> p = Normal(np.array([0.0, 1.0]), np.array([0.0, 2.0]))
     >>> p.log_prob(np.zeros(2))
@@ -33,46 +42,77 @@ class Normal(Distribution):
     """
 
     def __init__(self, mean: Any, logvar: Any) -> None:
-        self._mean, self.logvar = mean, logvar
-        self.batch_shape, self.event_shape = np.broadcast_shapes(np.shape(mean), np.shape(logvar)), ()
+        self._mean, self.logvar = parameters(mean=mean, logvar=logvar)
+        self.batch_shape, self.event_shape, self.dtype = self.logvar.shape, (), self.logvar.dtype
 
     @property
     def mean(self) -> Any:
-        """The mean."""
+        """The mean, batch_shape."""
         return self._mean
 
     @property
     def variance(self) -> Any:
-        """exp(logvar)."""
+        """exp(logvar), batch_shape."""
         return np.exp(self.logvar)
 
     @property
     def std(self) -> Any:
-        """The standard deviation, exp(½ logvar)."""
+        """The standard deviation exp(½ logvar), batch_shape."""
         return np.exp(0.5 * self.logvar)
 
     def log_prob(self, x: Any) -> Any:
-        """The log-density (1), elementwise."""
-        self.check(x)
+        """The log-density (1) in nats, elementwise.
+
+        Args:
+            x: (*sample_shape, *batch_shape), float32 or float64 as the parameters are.
+
+        Raises:
+            TypeError: for another dtype, such as the uint8 of images.
+            ValueError: for another shape; for NaN or inf in a plain array.
+        """
+        x = floats("x", x, self.dtype)
+        require_shape(x, self.batch_shape)
+        require("x", x, np.isfinite, "it must be finite")
         return gaussian_log_prob(x, self.mean, self.logvar)
 
     def sample(self, n: int | Shape, rng: Rng) -> np.ndarray:
-        """n draws."""
-        return np.asarray(values(self.mean) + np.exp(0.5 * values(self.logvar)) * self.noise(n, rng))
+        """n draws (2), an array n + batch_shape.
 
-    def rsample(self, n: int | Shape, rng: Rng | None = None, noise: np.ndarray | None = None) -> Any:
-        """n draws (2); ``noise`` is ε, drawn from ``rng`` unless it is given."""
+        Raises:
+            TypeError: for n that is no int or tuple, or rng that is no Generator or seed.
+            ValueError: for a negative n.
+        """
+        return values(self.mean) + np.exp(0.5 * values(self.logvar)) * self.draw_noise(n, rng)
+
+    def rsample(self, n: int | Shape, rng: Rng | None = None, noise: Any = None) -> Any:
+        """n draws (2) as a differentiable function of the mean and log-variance, n + batch_shape.
+
+        Args:
+            n: how many, an int or a shape.
+            rng: draws ε.
+            noise: ε itself, of the shape of the result, instead of ``rng``.
+
+        Raises:
+            TypeError: without either; for noise of another dtype.
+            ValueError: for a negative n, or noise of another shape.
+
+        >>> p = Normal(np.array([0.0, 1.0]), np.log([4.0, 9.0]))
+        >>> p.rsample((), noise=np.array([1.0, -1.0]))
+        array([ 2., -2.])
+        """
         if noise is None:
             if rng is None:
                 raise TypeError("rsample needs rng, or the noise itself")
-            noise = self.noise(n, rng)
+            return self.mean + self.std * self.draw_noise(n, rng)
+        noise, expected = floats("noise", noise, self.dtype), shape_of(n) + self.batch_shape
+        if noise.shape != expected:
+            raise ValueError(f"noise has shape {noise.shape}; with n={n} it must be {expected}")
         return self.mean + self.std * noise
 
-    def noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
-        """ε ~ N(0, 1) for n draws, in the dtype of the mean."""
-        dtype = np.float32 if getattr(self.mean, "dtype", None) == np.float32 else np.float64
-        return generator(rng).standard_normal(shape_of(n) + self.batch_shape, dtype=dtype)
+    def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
+        """ε ~ N(0, 1) for n draws, in the dtype of the parameters."""
+        return generator(rng).standard_normal(shape_of(n) + self.batch_shape, dtype=self.dtype)
 
     def entropy(self) -> Any:
-        """The differential entropy (3), elementwise; it can be negative."""
-        return 0.5 * (1.0 + LOG_2PI + self.logvar) + np.zeros_like(self.mean)
+        """The differential entropy (3) in nats, elementwise; it can be negative."""
+        return 0.5 * (1.0 + LOG_2PI + self.logvar)
