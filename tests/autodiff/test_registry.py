@@ -133,7 +133,7 @@ def test_leaving_anything_out_is_noticed() -> None:
 # -- nodes are made by the engine only ---------------------------------------------------------------------------------
 
 HAND_MADE = {"record", "leaf_of", "backpropagate"}
-NODE_SLOTS = {"op", "args", "parents", "options", "_data", "requires_grad", "number"}
+NODE_SLOTS = {"op", "args", "inputs", "parents", "options", "_data", "requires_grad", "number"}
 ENTRANCES = {"custom_rule", "derivative", "operation"}
 
 

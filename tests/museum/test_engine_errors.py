@@ -16,7 +16,7 @@ import pytest
 
 from scratchgen.autodiff import OPERATIONS, Tensor
 from scratchgen.autodiff.chain_rule import backpropagate, reachable, unbroadcast
-from scratchgen.autodiff.checking.comparison import compare
+from scratchgen.autodiff.checking.comparison import judge
 from scratchgen.autodiff.checking.gradient_error import GradientError
 from scratchgen.autodiff.densities import require_one_shape
 from scratchgen.autodiff.record import record
@@ -128,11 +128,9 @@ def test_a_reused_node_counted_once_or_twice(wrong: str) -> None:
 
 
 def test_a_node_visited_before_all_that_used_it() -> None:
-    """The order of discovery in the place of the order of creation."""
+    """Another order than that of creation."""
     assert not fails(test_chain_rule.test_a_node_used_early_and_late)
-    with slip(
-        reachable, 'order = sorted(seen, key=attrgetter("number"))', "order = sorted(seen, key=lambda t: -t.number)"
-    ):
+    with slip(reachable, 'key=attrgetter("number")', "key=lambda t: -t.number"):
         assert fails(test_chain_rule.test_a_node_used_early_and_late)
 
 
@@ -150,12 +148,12 @@ def test_a_walk_along_every_path() -> None:
         assert fails(test_chain_rule.test_thirty_doublings_take_linear_time)
 
 
-def test_a_second_backward_pass_through_what_is_left() -> None:
+def test_a_second_backward_pass_through_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """micrograd#53, PR#102: no error, where the graph should be gone; and with retain_graph=True it should not be."""
-    with slip(backpropagate, "node.free()", "pass"):
-        assert fails(test_chain_rule.test_a_second_backward_says_what_to_do_and_changes_nothing)
-    with slip(backpropagate, "if not (retain_graph or create_graph):", "if not create_graph:"):
+    with slip(Tensor.backward, "retain_graph=retain_graph", "retain_graph=False"):
         assert fails(test_chain_rule.test_retain_graph_gives_the_same_again)
+    monkeypatch.setattr(Tensor.backward, "__defaults__", (None, True, False))
+    assert fails(test_chain_rule.test_a_second_backward_says_what_to_do_and_changes_nothing)
 
 
 # -- dtypes, shapes, arguments -------------------------------------------------------------------------------------
@@ -266,22 +264,22 @@ def test_softmax_with_the_diagonal_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "of_rule"),
+    ("right", "wrong", "wrong_rule"),
     [
-        ("wrong = excess > 1", "wrong = excess > np.inf", lambda g, y, x: g * x),
-        ("excess = np.nan_to_num(np.abs(analytic - numeric) / allowed, nan=np.inf)", "excess = 0 * allowed", None),
+        ("if (excess > 1).any():", "if False:", lambda g, y, x: g * x),
+        ("difference = np.abs(entries.analytic - entries.numeric)", "difference = 0 * allowed", lambda g, y, x: g * x),
         ("nan=np.inf", "nan=0.0", lambda g, y, x: g * x * np.nan),
-        ("allowed = ROUNDING * scale + doubt", "allowed = 1e-3 * scale + doubt", lambda g, y, x: g * 2.0001 * x),
+        ("allowed = ROUNDING * scale +", "allowed = 1e-3 * scale +", lambda g, y, x: g * 2.0001 * x),
     ],
 )
-def test_a_gradient_check_that_cannot_fail(right: str, wrong: str, of_rule: Any) -> None:
+def test_a_gradient_check_that_cannot_fail(right: str, wrong: str, wrong_rule: Any) -> None:
     """chainer#3541, SmallPebble: the error never computed, NaN that equals NaN, a tolerance that takes anything."""
 
     def notices() -> None:
-        test_gradcheck.test_the_first_comparison_refuses(of_rule or (lambda g, y, x: g * x))
+        test_gradcheck.test_the_first_comparison_refuses(wrong_rule)
 
     assert not fails(notices)
-    with slip(compare, right, wrong):
+    with slip(judge, right, wrong):
         assert fails(notices)
 
 

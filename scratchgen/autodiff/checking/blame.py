@@ -14,7 +14,6 @@ import numpy as np
 from scratchgen.autodiff.chain_rule import reachable
 from scratchgen.autodiff.checking.comparison import compare
 from scratchgen.autodiff.checking.gradient_error import GradientError
-from scratchgen.autodiff.checking.oracles import extrapolated_difference
 from scratchgen.autodiff.checking.subjects import Direct, Gradient, protected
 from scratchgen.autodiff.record import record
 from scratchgen.autodiff.tensor import Tensor
@@ -37,11 +36,11 @@ def culprit(f: Callable[..., Any], inputs: Sequence[np.ndarray], order: int) -> 
         try:
             check_alone(node, places, arrays, order)
         except GradientError as error:
-            argument = "" if error.argument is None else f" for argument {places[error.argument]}"
+            argument = "" if error.argument is None else f", argument {places[error.argument]}"
             shapes = ", ".join(str(a.shape) for a in arrays)
             return (
                 node.op.name,
-                f"Where it fails alone: the rule of {node.op.name}{argument}, at inputs of shape {shapes}.",
+                f"The same happens to {node.op.name} alone{argument}, at inputs of shape {shapes}.",
             )
     return "", (
         "Each operation's own rule is right at these inputs, so something leaves the graph: look for .data, detach(), "
@@ -64,4 +63,4 @@ def check_alone(node: Tensor, places: list[int], arrays: list[np.ndarray], order
     doubles = [np.asarray(a, np.float64) for a in arrays]
     v = rng.uniform(0.5, 1.5, node.shape) * rng.choice([-1.0, 1.0], node.shape)
     subject = Direct(alone) if order == 1 else Gradient(alone, v)
-    compare(subject, doubles, extrapolated_difference, rng, CERTAINTY)
+    compare(subject, doubles, "real", rng, CERTAINTY)

@@ -16,13 +16,13 @@ allowed for rounding, plus ten times the oracle's estimate of its own error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from scratchgen.autodiff.checking.gradient_error import GradientError
-from scratchgen.autodiff.checking.oracles import Curve, Estimate, largest
+from scratchgen.autodiff.checking.oracles import ORACLES, Curve, largest
 from scratchgen.autodiff.checking.subjects import Direct, place, size_of
 
 FULL = 400  # entries of a Jacobian that is checked as a whole
@@ -41,10 +41,24 @@ class Comparison(NamedTuple):
     allowed: float  # the largest that was allowed, likewise
 
 
+class Entries(NamedTuple):
+    """The matrices (1) for one input, and where their rows and columns belong."""
+
+    subject: Direct
+    inputs: Sequence[np.ndarray]
+    argument: int
+    y: np.ndarray
+    outputs: list[int]  # the first rows are unit vectors, for these elements of y; the rest are random
+    places: list[int]  # the first columns likewise, for these elements of the input
+    analytic: np.ndarray
+    numeric: np.ndarray
+    doubt: np.ndarray  # what is allowed for the oracle's own error
+
+
 def compare(
     subject: Direct,
     inputs: Sequence[np.ndarray],
-    oracle: Callable[[Curve], Estimate],
+    oracle: Literal["real", "complex"],
     rng: np.random.Generator,
     certainty: float,
 ) -> list[Comparison]:
@@ -58,32 +72,39 @@ def compare(
     """
     y, pull = subject.pull_back(inputs)
     full = y.size * sum(x.size for x in inputs) <= FULL
-    units = range(y.size) if full else rng.integers(y.size, size=min(1, y.size))
-    cotangents = [unit(y, k) for k in units] + [random_unit(y, rng) for _ in range(1 if full else 3)]
+    outputs = chosen(y, full, rng)
+    cotangents = [unit(y, k) for k in outputs] + [random_unit(y, rng) for _ in range(1 if full else 3)]
     pulled = [pull(w) for w in cotangents]
-    compared = []
+    rows, compared = matrix(cotangents, y.size), []
     for i, x in enumerate(inputs):
-        size = size_of(x)
-        places = list(range(x.size) if full else rng.integers(x.size, size=min(1, x.size)))
-        directions = [size * unit(x, k) for k in places]
-        directions += [] if full else [size * random_unit(x, rng) for _ in range(3)]
+        places, size = chosen(x, full, rng), size_of(x)
+        directions = [size * unit(x, k) for k in places] + [size * random_unit(x, rng) for _ in range(0 if full else 3)]
         with np.errstate(all="ignore"):  # a step may leave the domain
-            pushed = [oracle(curve(subject, inputs, i, u)) for u in directions]
-
-        rows, columns = matrix(cotangents, y.size), matrix(directions, x.size)
-        analytic = matrix([p[i] for p in pulled], x.size) @ columns.T
+            pushed = [ORACLES[oracle](curve(subject, inputs, i, u)) for u in directions]
+        analytic = matrix([p[i] for p in pulled], x.size) @ matrix(directions, x.size).T
         numeric = rows @ matrix([p.value for p in pushed], y.size).T
         doubt = SAFETY * np.abs(rows) @ matrix([np.minimum(p.error, 1e300) for p in pushed], y.size).T
         scale = max([subject.magnitude(inputs, y), *(largest(p.value) for p in pushed)])
-        allowed = ROUNDING * scale + doubt
-        excess = np.nan_to_num(np.abs(analytic - numeric) / allowed, nan=np.inf)
-        wrong = excess > 1
-        if wrong.any() or (doubt > certainty * scale).any():
-            worst = np.unravel_index(np.argmax(excess if wrong.any() else doubt), doubt.shape)
-            raise disagreement(subject, inputs, i, y, list(units), places, worst, analytic, numeric, doubt, wrong.any())
-        error = float(np.max(np.abs(analytic - numeric), initial=0.0)) / scale
-        compared.append(Comparison(i, full, analytic.size, scale, error, float(np.max(allowed, initial=0.0)) / scale))
+        entries = Entries(subject, inputs, i, y, outputs, places, analytic, numeric, doubt)
+        compared.append(judge(entries, full, scale, certainty))
     return compared
+
+
+def judge(entries: Entries, full: bool, scale: float, certainty: float) -> Comparison:
+    """Whether the two matrices are equal, as far as can be known."""
+    allowed = ROUNDING * scale + entries.doubt
+    difference = np.abs(entries.analytic - entries.numeric)
+    excess = np.nan_to_num(difference / allowed, nan=np.inf)  # NaN is not equal to NaN
+    if (excess > 1).any():
+        raise disagreement(entries, int(np.argmax(excess)))
+    if (entries.doubt > certainty * scale).any():
+        raise disagreement(
+            entries,
+            int(np.argmax(entries.doubt[: len(entries.outputs) or None])),
+            "cannot be judged, since the difference quotient does not settle: a kink, a jump or noise?",
+        )
+    error, most = (float(np.max(m, initial=0.0)) / scale for m in (difference, allowed))
+    return Comparison(entries.argument, full, difference.size, scale, error, most)
 
 
 def curve(subject: Direct, inputs: Sequence[np.ndarray], i: int, u: np.ndarray) -> Curve:
@@ -94,6 +115,11 @@ def curve(subject: Direct, inputs: Sequence[np.ndarray], i: int, u: np.ndarray) 
         return subject.value([x.astype(np.complex128) for x in moved] if isinstance(t, complex) else moved)
 
     return along
+
+
+def chosen(array: np.ndarray, full: bool, rng: np.random.Generator) -> list[int]:
+    """The elements to look at one by one: all of them, or one."""
+    return list(range(array.size)) if full else [int(k) for k in rng.integers(array.size, size=min(1, array.size))]
 
 
 def unit(array: np.ndarray, k: int) -> np.ndarray:
@@ -109,51 +135,37 @@ def random_unit(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(w / (np.linalg.norm(w) or 1.0))
 
 
-def matrix(arrays: Iterable[np.ndarray], columns: int) -> np.ndarray:
+def matrix(arrays: Sequence[np.ndarray], columns: int) -> np.ndarray:
     """The arrays as rows."""
-    return np.reshape([np.ravel(a) for a in arrays], (-1, columns)) if columns else np.zeros((len(list(arrays)), 0))
+    return np.reshape([np.ravel(a) for a in arrays], (len(arrays), columns))
 
 
-def disagreement(
-    subject: Direct,
-    inputs: Sequence[np.ndarray],
-    i: int,
-    y: np.ndarray,
-    units: list[int],
-    places: list[int],
-    worst: Any,
-    analytic: np.ndarray,
-    numeric: np.ndarray,
-    doubt: np.ndarray,
-    wrong: bool,
-) -> GradientError:
-    """The error for the worst entry, in the units of the input."""
-    row, column = worst
-    index, unit_of_change = None, 1.0
-    where = f"argument {i}, along a random direction"
+def disagreement(entries: Entries, flat: int, gist: str = "is wrong") -> GradientError:
+    """The error for one entry, in the units of the input, where it belongs to an element of the input."""
+    subject, inputs, i, y, outputs, places, *matrices = entries
+    row, column = place(flat, entries.doubt.shape)
+    output = subject.describe(outputs[row], inputs, y) if row < len(outputs) else "a random combination of the outputs"
+    index, size, where, remark = None, 1.0, f"argument {i}, along a random direction", ""
     if column < len(places):
-        index = place(places[column], inputs[i].shape)
-        where, unit_of_change = f"argument {i} at index {index}", size_of(inputs[i])
-    output = subject.describe(units[row], inputs, y) if row < len(units) else "a random combination of the outputs"
-    a, n, e = (float(m[worst]) / unit_of_change for m in (analytic, numeric, doubt / SAFETY))
-    gist = (
-        "is wrong"
-        if wrong
-        else "cannot be judged, since the difference quotient does not settle: a kink, a jump or noise?"
+        index, size = place(places[column], inputs[i].shape), size_of(inputs[i])
+        where = f"argument {i} at index {index}"
+        if row < len(outputs):
+            remark = kink(curve(subject, inputs, i, unit(inputs[i], places[column])), outputs[row], size)
+    analytic, numeric, doubt = (float(m[row, column]) / size for m in matrices)
+    estimate = doubt / SAFETY
+    message = (
+        f"the derivative of {output} with respect to {where} {gist}\n"
+        f"  analytic  {analytic:.15g}\n  numeric   {numeric:.15g} ± {estimate:.1g}{remark}"
     )
-    message = f"the derivative of {output} with respect to {where} {gist}"
-    message += f"\n  analytic  {a:.15g}\n  numeric   {n:.15g} ± {e:.1g}"
-    if wrong and column < len(places) and row < len(units):
-        message += kink(curve(subject, inputs, i, unit(inputs[i], places[column])), units[row])
-    return GradientError(message, subject.order, i, index, a, n, e)
+    return GradientError(message, subject.order, i, index, analytic, numeric, estimate)
 
 
-def kink(along: Curve, k: int) -> str:
-    """A remark if the k-th value has different slopes on the two sides of 0: a central difference means nothing."""
-    h = 1e-6
+def kink(along: Curve, k: int, size: float) -> str:
+    """A remark if the k-th value has different slopes on the two sides of 0, where no derivative is."""
+    h = 1e-6 * size
     below, here, above = (along(t).flat[k] for t in (-h, 0.0, h))
     left, right = (here - below) / h, (above - here) / h
-    if abs(left - right) <= 1e-3 * max(abs(left), abs(right)):
+    if not abs(left - right) > 1e-3 * max(abs(left), abs(right), abs(here / size)):
         return ""
     return (
         f"\n  There is a kink: the slope is {left:.6g} on the left, {right:.6g} on the right. Check it a little beside."

@@ -14,9 +14,10 @@ numbers: through ``np.abs`` the imaginary part vanishes, and (1) gives 0 without
 
     D(h) = c'(0) + a₁h² + a₂h⁴ + …          (2)
 
-and by rounding, about ε |c| / h. Two steps h and h/2 remove the h² term, three the h⁴ term, and so on (Richardson).
-Ridders' scheme fills the triangle of all these extrapolations and keeps the entry that differs least from its two
-neighbours; that difference, and the rounding, are its estimate of its error.
+and by rounding, about (ε |c| + noise) / h, where the noise is what rounding makes of numbers within c that cancel. Two
+steps h and h/2 remove the h² term, three the h⁴ term, and so on (Richardson). Ridders' scheme fills the triangle of all
+these extrapolations and keeps the entry that differs least from its two neighbours; that difference, and the rounding,
+are its estimate of its error.
 
 Sources: Squire and Trapp, SIAM Review 40 (1998), 110–112; Ridders, Advances in Engineering Software 4 (1982), 75–76.
 """
@@ -71,6 +72,7 @@ def extrapolated_difference(curve: Curve, most_levels: int = 24) -> Estimate:
     >>> bool(abs(value - (np.sin(2) + np.cos(2))) < error < 1e-12)
     True
     """
+    noise = noise_of(curve)
     best: Estimate | None = None
     row: list[np.ndarray] = []
     for level in range(most_levels):
@@ -79,7 +81,7 @@ def extrapolated_difference(curve: Curve, most_levels: int = 24) -> Estimate:
         with np.errstate(all="ignore"):  # NaN and inf are dealt with
             previous, row = row, [(above - below) / (2 * h)]
             size = largest(above) + largest(below) + largest(row[0])  # the last for the rounding of x + t u
-            rounding = EPS * size / h
+            rounding = (EPS * size + noise) / h
             for j, before in enumerate(previous, 1):
                 row.append(row[-1] + (row[-1] - before) / (4**j - 1))
                 error = np.maximum(np.abs(row[-1] - row[-2]), np.abs(row[-1] - before)) + rounding
@@ -92,6 +94,27 @@ def extrapolated_difference(curve: Curve, most_levels: int = 24) -> Estimate:
             break  # a smaller step would only round more
     assert best is not None
     return best
+
+
+def noise_of(curve: Curve) -> np.ndarray:
+    """How far rounding throws each value of the curve, by its sixth differences over steps of 1e-5.
+
+    A smooth curve has hardly any, and those of independent errors are about √924 times as large as the errors: 924 is
+    the sum of the squared binomial coefficients. At a kink or a jump the result is large, and so is the estimate of the
+    error, which is right: there is no derivative.
+
+    Source: Moré and Wild, Estimating computational noise, SIAM Journal on Scientific Computing 33 (2011), 1292–1314.
+
+    >>> bool(noise_of(lambda t: np.exp(t)) < 1e-15 < noise_of(lambda t: np.exp(t) + 1e3 - 1e3) < 1e-12)
+    True
+    """
+    with np.errstate(all="ignore"):
+        differences = np.diff(np.stack([np.asarray(curve(1e-5 * k)) for k in range(-6, 6)]), n=6, axis=0)
+        noise = np.sqrt(np.mean(np.square(differences), axis=0) / 924)
+    noise = np.where(np.isfinite(noise), noise, 0.0)  # where it is not finite the differences tell
+    return (
+        np.maximum(noise, np.median(noise)) if noise.size else noise
+    )  # a value that happens to lie still has some too
 
 
 def largest(array: np.ndarray) -> float:
