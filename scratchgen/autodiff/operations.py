@@ -38,7 +38,7 @@ class Operation:
     marks the one operation whose result may have another dtype than its input.
     """
 
-    __slots__ = ("casts", "forward", "most_args", "name", "options", "prepare", "rules")
+    __slots__ = ("casts", "forward", "most_args", "name", "options", "partial", "prepare", "rules")
 
     rules: Sequence[Rule | None] | Each
 
@@ -56,10 +56,11 @@ class Operation:
         parameters = list(inspect.signature(known).parameters.values())[2:]  # without g and y
         self.options = {p.name for p in parameters if p.kind is not p.VAR_POSITIONAL}
         if isinstance(rules, Each):
-            self.rules, self.most_args = rules, 1_000_000
+            self.rules, self.most_args, self.partial = rules, 1_000_000, False
         else:
             self.most_args = len([p for p in parameters if p.kind is not p.KEYWORD_ONLY])
             self.rules = [*rules, *[None] * (self.most_args - len(rules))]
+            self.partial = None in self.rules  # some argument has no rule
 
     def __repr__(self) -> str:
         return f"Operation({self.name})"

@@ -18,6 +18,7 @@ from scratchgen.autodiff.chain_rule import check_finite, looking_for_anomalies
 from scratchgen.autodiff.operations import FUNCTIONS, Operation, operation
 from scratchgen.autodiff.tensor import Tensor, clock
 
+ndarray = np.ndarray  # looked up once, not in every operation
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 NO_OPTIONS: dict[str, Any] = {}
 
@@ -35,38 +36,42 @@ def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OP
     """
     if len(args) > op.most_args or (options and not options.keys() <= op.options):
         raise TypeError(refused_arguments(op, args, options))
-    arrays, parents, dtype = [], [], None
-    for i, a in enumerate(args):
-        kind = type(a)
-        if kind is Tensor:
+    arrays: list[Any] = []
+    dtype, needed = None, False
+    for a in args:
+        if type(a) is Tensor:
             if a.requires_grad:
-                if op.rules[i] is None:
-                    raise TypeError(
-                        f"{op.name} has no derivative rule for argument {i}; pass it as an array, with .data"
-                    )
-                parents.append((i, a))
+                needed = True
             a = a._data
             dtype = a.dtype
-        elif kind is np.float64:  # like a Python float, it takes the dtype of the arrays that it meets
+        elif type(a) is np.float64:  # like a Python float, it takes the dtype of the arrays that it meets
             a = float(a)
-        elif kind is list and op.rules[i] is not None:  # an operand, not an index or a shape
+        elif type(a) is list and op.rules[len(arrays)] is not None:  # an operand, not an index or a shape
             a = np.asarray(a)
         arrays.append(a)
     y = op.forward(*arrays, **options)
-    if type(y) is not np.ndarray:
+    if type(y) is not ndarray:
         y = np.asarray(y)
     if y.dtype is not dtype and y.dtype != dtype and not op.casts:
         raise TypeError(mixed_dtypes(op, arrays, y))
     if looking_for_anomalies.get():
         check_finite(y, f"the forward pass of {op.name}", arrays)
-    y.setflags(write=False)
     t = Tensor.__new__(Tensor)
     t._data, t.grad, t.number = y, None, next(clock)
-    if parents and recording.get():
-        t.requires_grad, t.op, t.args, t.parents, t.options = True, op, arrays, parents, options
+    if needed and recording.get():
+        t.requires_grad, t.op, t.inputs, t.args, t.options = True, op, args, arrays, options
+        if op.partial:
+            refuse_without_rule(t)
     else:
-        t.requires_grad, t.op, t.args, t.parents, t.options = False, None, None, (), NO_OPTIONS
+        t.requires_grad, t.op, t.inputs, t.args, t.options = False, None, (), None, NO_OPTIONS
     return t
+
+
+def refuse_without_rule(t: Tensor) -> None:
+    """Refuse a gradient that would have to flow through an argument without a rule."""
+    for i, _ in t.parents:
+        if t.op.rules[i] is None:
+            raise TypeError(f"{t.op.name} has no derivative rule for argument {i}; pass it as an array, with .data")
 
 
 def refused_arguments(op: Operation, args: tuple[Any, ...], options: dict[str, Any]) -> str:
@@ -86,7 +91,9 @@ def on_tensors(op: Operation) -> Callable[..., Any]:
     """``op`` as a function for NumPy's dispatch."""
 
     def function(*args: Any, **options: Any) -> Tensor:
-        if options and any(type(value) is Tensor for value in options.values()):
+        if not options:
+            return record(op, args)
+        if any(type(value) is Tensor for value in options.values()):
             args, options = as_positional(op, args, options)
         return record(op, args, options)
 

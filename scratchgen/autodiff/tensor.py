@@ -2,7 +2,7 @@
 
 A Tensor takes part in NumPy's own dispatch: ``np.tanh(x @ W + b)`` calls back here when one of x, W, b is a Tensor,
 and ``record`` computes the result *and* keeps the operation and its inputs. That is all a graph is: each Tensor is a
-node, and its ``parents`` are the edges. ``chain_rule`` walks them backwards.
+node, and its ``inputs`` are the edges. ``chain_rule`` walks them backwards.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> y = np.sum(x * np.exp(x))
@@ -43,14 +43,14 @@ class Tensor:
     array([ 2., -4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "args", "grad", "number", "op", "options", "parents", "requires_grad")
+    __slots__ = ("__weakref__", "_data", "args", "grad", "inputs", "number", "op", "options", "requires_grad")
 
     _data: np.ndarray
     grad: Any
     requires_grad: bool
     op: Any  # the Operation that made it; None for a leaf
-    args: Any  # the list of arrays it was made from; None for a leaf, or once the graph is freed
-    parents: Any  # (argument number, Tensor) for each input that needs a gradient
+    inputs: tuple[Any, ...]  # what it was made from; empty for a leaf, or once the graph is freed
+    args: Any  # the same with arrays in the place of Tensors, or None
     options: Mapping[str, Any]
     number: int  # when it was made or, for a leaf, last changed
 
@@ -64,14 +64,18 @@ class Tensor:
         array.flags.writeable = False
         self._data, self.requires_grad, self.number = array, requires_grad, next(clock)
         self.grad = self.op = self.args = None
-        self.parents, self.options = (), {}
+        self.inputs, self.options = (), {}
 
     # -- what it holds ---------------------------------------------------------------------------------------------
 
     @property
     def data(self) -> np.ndarray:
         """The values, as a read-only array outside the graph."""
-        return self._data
+        if not self._data.flags.writeable:
+            return self._data
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -97,6 +101,11 @@ class Tensor:
     def T(self) -> Tensor:
         """The Tensor with its axes reversed."""
         return np.transpose(self)  # type: ignore[return-value]
+
+    @property
+    def parents(self) -> list[tuple[int, Tensor]]:
+        """The inputs that need a gradient, with the number of the argument that each was."""
+        return [(i, x) for i, x in enumerate(self.inputs) if type(x) is Tensor and x.requires_grad]
 
     def item(self) -> float:
         """The one value as a Python float."""
@@ -165,12 +174,12 @@ class Tensor:
         return Tensor(seed) if create_graph and not isinstance(seed, Tensor) else seed
 
     def detach(self) -> Tensor:
-        """The same values as a new leaf outside the graph: no gradient flows through it."""
-        return leaf_of(self._data)
+        """A copy of the values as a new leaf outside the graph: no gradient flows through it."""
+        return Tensor(self._data)
 
     def free(self) -> None:
         """Let go of the inputs, so that their memory can be used again."""
-        self.args, self.parents = None, ()
+        self.inputs, self.args = (), None
 
     # -- changing a leaf -------------------------------------------------------------------------------------------
 
@@ -211,6 +220,9 @@ class Tensor:
     # -- NumPy's dispatch ------------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Any:
+        function = FUNCTIONS.get(ufunc)
+        if function is not None and method == "__call__" and not options:
+            return function(*args)
         name = ufunc.__name__
         if method != "__call__":
             raise TypeError(f"np.{name}.{method} has no derivative rule; np.sum, np.prod, np.max, np.cumsum … have one")
@@ -219,7 +231,7 @@ class Tensor:
                 f"{name} into out=, or an in-place {name} on an array: "
                 "build a new array by a = a + b, np.where, np.concatenate or np.stack"
             )
-        function = FUNCTIONS.get(ufunc) or special_function(ufunc)
+        function = function or special_function(ufunc)
         if function is None:
             raise TypeError(no_rule(name))
         return function(*args, **options)
@@ -280,5 +292,5 @@ def leaf_of(array: np.ndarray) -> Tensor:
     t = Tensor.__new__(Tensor)
     t._data, t.requires_grad, t.number = array, False, next(clock)
     t.grad = t.op = t.args = None
-    t.parents, t.options = (), {}
+    t.inputs, t.options = (), {}
     return t

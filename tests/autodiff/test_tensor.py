@@ -297,3 +297,19 @@ def test_transposes_and_shapes():
     assert x.T.shape == (3, 2) and x.reshape(3, 2).shape == x.reshape((3, 2)).shape == (3, 2)
     assert x.transpose(1, 0).shape == x.transpose().shape == (3, 2)
     assert x.flatten().shape == (6,) and x.size == 6 and x.ndim == 2
+
+
+def test_assigning_to_a_detached_copy_leaves_the_original_alone():
+    y = leaf([1.0, 2.0]) * 2.0
+    d = y.detach()
+    d.assign([7.0, 7.0])
+    np.testing.assert_array_equal(y.data, [2.0, 4.0])
+
+
+def test_two_uses_of_a_leaf_before_and_after_its_change():
+    w = leaf([1.0, 2.0])
+    before = w * 3.0
+    w.assign([5.0, 5.0])
+    with pytest.raises(RuntimeError, match="changed in place after multiply"):
+        (before + w * 2.0).sum().backward()
+    assert w.grad is None
