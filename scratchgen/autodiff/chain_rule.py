@@ -108,7 +108,7 @@ def reachable(output: Tensor, wanted: set[Tensor] | None) -> list[Tensor]:
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    order = sorted(reversed(found), key=attrgetter("number"))  # nearly in order already, which sorts faster
+    order = sorted(found, key=attrgetter("number"))  # nearly in order already, which sorts faster
     if wanted is None:
         return order
     leading = set(wanted)  # oldest first, so a node's parents have been decided when its turn comes
