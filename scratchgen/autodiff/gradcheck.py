@@ -110,12 +110,11 @@ def gradcheck(
         raise ValueError(f"order {order}: 1 checks the gradient, 2 the second derivative as well")
     if oracle not in METHODS:
         raise ValueError(f"oracle is {oracle!r}; there are 'real' and 'complex'")
-    report = Report(name, [x.shape for x in arrays], oracle)
     if not arrays:
         raise TypeError("gradcheck needs an input to differentiate with respect to")
+    report = Report(name, [x.shape for x in arrays], oracle)
     try:
-        y = Direct(f).value(arrays)
-        v = random_unit(y, rng)
+        v = random_unit(Direct(f).value(arrays), rng)
         keeps_contract(f, arrays, v)
         for subject in [Direct(f), Gradient(f, v)][:order]:
             compared = compare(subject, arrays, oracle, rng, certainty)
@@ -124,16 +123,12 @@ def gradcheck(
             check_linear(subject, arrays, scale, rng)
             if order == 2:
                 check_symmetric(subject, arrays, scale, rng)
+        report.notes.append("linear in the cotangent" + "; adjoint to jvp; symmetric second derivative" * (order == 2))
+        if order == 1:  # that of y for a change of the inputs by their size, not yet that of the gradient
+            scale /= min(size_of(x) for x in arrays)
+        check_float32(report, f, arrays, v, scale)
     except GradientError as error:
         raise explained(error, name, f, arrays) from error.__cause__
-    report.notes.append("linear in the cotangent" + "; adjoint to jvp; symmetric second derivative" * (order == 2))
-    try:
-        if order == 1:  # the scale of y for a change of the inputs by their size, not yet that of the gradient
-            scale /= min(size_of(x) for x in arrays)
-        report.float32 = float32_error(f, arrays, v, scale)
-        report.notes.append(f"float32: largest error {report.float32:.1e}")
-    except TypeError as error:
-        report.notes.append(f"float32: not checked, since f does not take it ({error})")
     return report
 
 
@@ -170,6 +165,16 @@ def check_symmetric(subject: Direct, inputs: Inputs, scale: float, rng: np.rando
         identity = "forward and reverse mode are not adjoint: ⟨w, J u⟩ ≠ ⟨Jᵀw, u⟩"
     if not abs(left - right) <= ROUNDING * scale * len(u):
         raise GradientError(f"{identity}\n  left      {left:.15g}\n  right     {right:.15g}", subject.order)
+
+
+def check_float32(report: Report, f: Callable[..., Any], inputs: Inputs, v: np.ndarray, scale: float) -> None:
+    """Compare the gradients in float32 and float64, if f takes both, and note it."""
+    try:
+        report.float32 = float32_error(f, inputs, v, scale)
+    except TypeError as error:
+        report.notes.append(f"float32: not checked, since f does not take it ({error})")
+    else:
+        report.notes.append(f"float32: largest error {report.float32:.1e}")
 
 
 def inner(a: Inputs, b: Inputs) -> float:

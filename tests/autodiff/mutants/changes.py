@@ -32,9 +32,19 @@ def of_g(change: Callable[[Any], Any]) -> Change:
     return lambda right: lambda g, y, *args, **options: right(change(g), y, *args, **options)
 
 
+def on_raw_y(right: Rule) -> Rule:
+    """The right rule, with the output taken as a constant."""
+    return lambda g, y, *args, **options: right(g, raw(y), *args, **options)
+
+
+def on_raw_inputs(right: Rule) -> Rule:
+    """The right rule, with the inputs taken as constants."""
+    return lambda g, y, *args, **options: right(g, y, *map(raw, args), **options)
+
+
 def on_raw_data(right: Rule) -> Rule:
-    """Right values that are constants to the second derivative."""
-    return lambda g, y, *args, **options: right(g, raw(y), *map(raw, args), **options)
+    """The right rule, with the output and the inputs taken as constants."""
+    return on_raw_y(on_raw_inputs(right))
 
 
 def times(factor: float) -> Change:

@@ -10,11 +10,7 @@ import numpy as np
 from scratchgen.autodiff.einsum import spelled_out
 from scratchgen.autodiff.operations import Rule
 from tests.autodiff.mutants import Mutant
-from tests.autodiff.mutants.reductions import raw
-
-
-def on_raw_operands(right: Rule) -> Rule:
-    return lambda g, y, *operands, **options: right(g, y, *map(raw, operands), **options)
+from tests.autodiff.mutants.changes import on_raw_inputs
 
 
 def for_another_output(change: Callable[[str], str]) -> Any:
@@ -67,8 +63,8 @@ def transposed_if_square(right: Rule) -> Rule:
 
 
 MUTANTS = [
-    Mutant("einsum_flat", 0, "raw data", on_raw_operands),
-    Mutant("einsum_flat", 1, "raw data", on_raw_operands),
+    Mutant("einsum_flat", 0, "raw data", on_raw_inputs),
+    Mutant("einsum_flat", 1, "raw data", on_raw_inputs),
     Mutant("einsum_flat", 0, "wrong permutation", for_another_output(lambda output: output[::-1])),
     Mutant("einsum_flat", 1, "wrong permutation", for_another_output(lambda output: output[::-1])),
     Mutant("einsum_flat", 0, "wrong branch", not_only_the_diagonal),

@@ -12,17 +12,7 @@ from scratchgen.autodiff.densities import Common
 from scratchgen.autodiff.layers import as_rows, row_mean, standardised
 from scratchgen.autodiff.operations import Rule
 from tests.autodiff.mutants import Mutant
-from tests.autodiff.mutants.changes import instead, raw
-
-
-def on_raw_inputs(right: Rule) -> Rule:
-    """The right rule, with the inputs taken as constants."""
-    return lambda g, y, *args, **options: right(g, y, *map(raw, args), **options)
-
-
-def on_raw_y(right: Rule) -> Rule:
-    """The right rule, with y taken as a constant."""
-    return lambda g, y, *args, **options: right(g, raw(y), *args, **options)
+from tests.autodiff.mutants.changes import instead, on_raw_inputs, on_raw_y, raw
 
 
 def ignoring_options(right: Rule) -> Rule:

@@ -10,11 +10,7 @@ from scratchgen.autodiff.linalg import columns, like, solve_triangular, spread_o
 from scratchgen.autodiff.operations import Rule
 from scratchgen.autodiff.reductions import restore
 from tests.autodiff.mutants import Mutant
-from tests.autodiff.mutants.reductions import instead, on_raw_y, raw
-
-
-def on_raw_inputs(right: Rule) -> Rule:
-    return lambda g, y, *args, **options: right(g, y, *map(raw, args), **options)
+from tests.autodiff.mutants.changes import instead, on_raw_inputs, on_raw_y, raw
 
 
 def transposed_if_square(right: Rule) -> Rule:

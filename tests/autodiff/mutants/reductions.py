@@ -9,16 +9,7 @@ import numpy as np
 from scratchgen.autodiff.operations import Rule
 from scratchgen.autodiff.reductions import centred, product_before, product_of_others, reduced, restore
 from tests.autodiff.mutants import Mutant
-
-
-def raw(x: Any) -> Any:
-    """The values alone: a constant to the second derivative."""
-    return getattr(x, "_data", x)
-
-
-def instead(rule: Rule) -> Any:
-    """A wrong rule that ignores the right one."""
-    return lambda right: rule
+from tests.autodiff.mutants.changes import instead, on_raw_y, raw
 
 
 def scaled(factor: Any) -> Any:
@@ -29,11 +20,6 @@ def scaled(factor: Any) -> Any:
 def on_raw_x(right: Rule) -> Rule:
     """The right rule, with x taken as a constant."""
     return lambda g, y, x, *axis, **options: right(g, y, raw(x), *axis, **options)
-
-
-def on_raw_y(right: Rule) -> Rule:
-    """The right rule, with y taken as a constant."""
-    return lambda g, y, *args, **options: right(g, raw(y), *args, **options)
 
 
 def with_options(**changed: Any) -> Any:
