@@ -1,0 +1,86 @@
+"""What the distributions are tested against: random parameters, and expectations that are exact."""
+
+from collections.abc import Callable
+from decimal import Decimal, localcontext
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor
+from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
+
+
+def independent(base: type) -> Callable[..., Independent]:
+    """Vectors of components of a class, along the last batch axis."""
+    return lambda *parameters: Independent(base(*parameters), 1)
+
+
+def draw(shapes: tuple[tuple[int, ...], ...], seed: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.normal(0.0, 1.2, shape) for shape in shapes]
+
+
+# name: how to make it, and the shapes of its parameters: batches of two, events of three dimensions.
+KINDS: dict[str, tuple[Callable[..., Distribution], tuple[tuple[int, ...], ...]]] = {
+    "Normal": (Normal, ((2, 3), (2, 3))),
+    "Bernoulli": (Bernoulli, ((2, 3),)),
+    "Categorical": (Categorical, ((2, 5),)),
+    "vectors of Normal": (independent(Normal), ((2, 3), (2, 3))),
+    "vectors of Bernoulli": (independent(Bernoulli), ((2, 3),)),
+    "vectors of Categorical": (independent(Categorical), ((2, 3, 4),)),
+}
+
+
+def make(kind: str, seed: int, dtype: Any = np.float64) -> Distribution:
+    """A distribution with random parameters: another seed is another one, asymmetric to the first."""
+    maker, shapes = KINDS[kind]
+    return maker(*(parameter.astype(dtype) for parameter in draw(shapes, seed)))
+
+
+def outcomes(p: Distribution) -> np.ndarray:
+    """Every value that an event of a discrete p can have, (N, *event_shape)."""
+    one = p.base if isinstance(p, Independent) else p
+    levels = one.logits.shape[-1] if isinstance(one, Categorical) else 2
+    dtype = int if isinstance(one, Categorical) else float
+    n = int(np.prod(p.event_shape))
+    return np.array(list(product(range(levels), repeat=n)), dtype).reshape(-1, *p.event_shape)
+
+
+def in_every_batch(x: np.ndarray, p: Distribution) -> np.ndarray:
+    """Outcomes (N, *event_shape) for every element of the batch: (N, *batch_shape, *event_shape)."""
+    shape = (len(x), *p.batch_shape, *p.event_shape)
+    return np.broadcast_to(x.reshape(len(x), *[1] * len(p.batch_shape), *p.event_shape), shape)
+
+
+def expectation(p: Distribution, f: Callable[[np.ndarray], Any], order: int = 30) -> np.ndarray:
+    """E_p[f(x)] for each element of the batch: by enumeration, or for normals by Gauss–Hermite quadrature, which is
+    exact for polynomials of degree 2 · order − 1. f takes (N, *batch_shape, *event_shape) to (N, *batch_shape).
+    """
+    one = p.base if isinstance(p, Independent) else p
+    if not isinstance(one, Normal):
+        x = in_every_batch(outcomes(p), p)
+        return np.sum(np.exp(p.log_prob(x)) * f(x), axis=0)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(order)
+    n = int(np.prod(p.event_shape))
+    grid = np.array(list(product(nodes, repeat=n))).reshape(-1, *p.event_shape)
+    weight = np.prod(list(product(weights / weights.sum(), repeat=n)), axis=-1)
+    x = p.mean + np.sqrt(p.variance) * in_every_batch(grid, p)
+    return np.tensordot(weight, f(x), axes=1)
+
+
+def exact_kl(logits: Any, logits_p: Any) -> float:
+    """KL of two categorical distributions with all digits, by arithmetic of 400 decimals: textbook sums, no tricks."""
+    with localcontext() as context:
+        context.prec = 400
+        q, p = ([Decimal(float(value)) for value in row] for row in (logits, logits_p))
+        log_q, log_p = (sum(value.exp() for value in row).ln() for row in (q, p))
+        return float(sum((a - log_q).exp() * ((a - log_q) - (b - log_p)) for a, b in zip(q, p)))
+
+
+def slopes(f: Callable[..., Any], *arrays: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+    """f of Tensors, and the gradient of its sum with respect to each."""
+    leaves = [Tensor(a, requires_grad=True) for a in arrays]
+    y = f(*leaves)
+    y.backward(np.ones_like(y.data))
+    return y.data, [leaf.grad for leaf in leaves]
