@@ -2,8 +2,8 @@
 
     maximise  E_data[log p_θ(x | z)]  at  z = f_φ(x)                                            (1)
 
-There is no prior and no noise, so nothing fills the space between the codes: it reconstructs better, and what it
-decodes from elsewhere need not look like data. It is no model of x: (1) bounds nothing.
+There is no prior and no noise, so nothing says where the codes lie and nothing fills the space between them: what is
+decoded from elsewhere need not look like data. It is no model of x: (1) bounds nothing.
 """
 
 from __future__ import annotations

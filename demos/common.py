@@ -1,0 +1,82 @@
+"""What the demos share: their command line, and how they print and save."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from demos.gallery import Chapter, Picture, write_index
+
+OUT = Path(__file__).parent / "out"
+
+
+class Stage:
+    """Where a demo shows its results: it prints, saves pictures, and remembers both for the gallery.
+
+    Args:
+        title: of the demo.
+        command: that runs it.
+        out: the folder for the pictures.
+        show: whether to open a window with each picture too.
+    """
+
+    def __init__(self, title: str, command: str, out: Path, show: bool = False) -> None:
+        self.chapter = Chapter(title, command, [], [])
+        self.out, self.show, self.start = out, show, time.perf_counter()
+        out.mkdir(parents=True, exist_ok=True)
+
+    def say(self, text: str) -> None:
+        """Print a line of progress."""
+        print(f"[{time.perf_counter() - self.start:5.1f} s] {text}", flush=True)
+
+    def result(self, text: str) -> None:
+        """Print a result, and keep it for the gallery."""
+        self.say(text)
+        self.chapter.results.append(text)
+
+    def save(self, figure: Any, name: str, title: str, equation: str, caption: str) -> None:
+        """Write the figure to ``name``.png, and say so."""
+        import matplotlib.pyplot as plt
+
+        path = self.out / f"{name}.png"
+        figure.savefig(path, dpi=110)
+        self.say(f"wrote {path}")
+        self.chapter.pictures.append(Picture(path, title, equation, caption))
+        if self.show:
+            plt.show()
+        plt.close(figure)
+
+
+def main(module: Any) -> None:
+    """Run one demo from its own command line.
+
+    A demo is a module with TITLE, SECONDS (how long it takes, about) and ``run(stage, seed)``.
+    """
+    name = module.__spec__.name if module.__spec__ else module.__name__
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=module.__doc__)
+    add_options(parser)
+    options = parser.parse_args()
+    chapter = perform(module, name, options)
+    print(f"wrote {write_index([chapter], options.out)}")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that every demo has."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for the pictures (default demos/out)")
+    parser.add_argument("--show", action="store_true", help="also open each picture in a window")
+
+
+def perform(module: Any, name: str, options: argparse.Namespace) -> Chapter:
+    """Run a demo, saying first what it will do and how long it takes."""
+    import matplotlib
+
+    if not options.show:
+        matplotlib.use("Agg")  # no window, and none needed
+    print(f"{module.TITLE}: about {module.SECONDS} s\n{(module.__doc__ or '').strip()}\n")
+    stage = Stage(module.TITLE, f"python -m {name} --seed {options.seed}", options.out, options.show)
+    module.run(stage, options.seed)
+    return stage.chapter

@@ -1,0 +1,61 @@
+"""``index.html``: the pictures of a run in page order, each with its equation, its caption and how to make it again."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import NamedTuple
+
+STYLE = """
+body { font: 17px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+figure { margin: 2.5rem 0; } img { max-width: 100%; height: auto; border: 1px solid #ddd; }
+figcaption { margin-top: .5rem; } code, .equation { font-family: ui-monospace, monospace; font-size: .9em; }
+.equation { background: #f6f4ee; padding: .4rem .8rem; overflow-x: auto; } h2 { margin-top: 3rem; }
+"""
+
+
+class Picture(NamedTuple):
+    """A picture that a demo has written, and what there is to say of it."""
+
+    path: Path
+    title: str
+    equation: str
+    caption: str
+
+
+class Chapter(NamedTuple):
+    """The pictures of one demo, its printed results, and the command that makes them again."""
+
+    title: str
+    command: str
+    pictures: list[Picture]
+    results: list[str]
+
+
+def write_index(chapters: list[Chapter], folder: Path) -> Path:
+    """Write ``folder/index.html``, which shows the pictures that lie beside it; returns its path."""
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>scratchgen</title><style>{STYLE}</style></head><body>",
+        "<h1>scratchgen</h1>",
+    ]
+    for chapter in chapters:
+        parts.append(f"<h2>{html.escape(chapter.title)}</h2>")
+        parts.append(f"<p>Made by <code>{html.escape(chapter.command)}</code></p>")
+        if chapter.results:
+            lines = html.escape("\n".join(chapter.results))
+            parts.append(f'<pre class="equation">{lines}</pre>')
+        for picture in chapter.pictures:
+            title, caption = html.escape(picture.title), html.escape(picture.caption)
+            parts.append(
+                f"<figure><h3>{title}</h3>"
+                f'<p class="equation">{html.escape(picture.equation)}</p>'
+                f'<img src="{html.escape(picture.path.relative_to(folder).as_posix())}" alt="{caption}">'
+                f"<figcaption>{caption}</figcaption></figure>"
+            )
+    parts.append("</body></html>")
+    index = folder / "index.html"
+    index.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    return index

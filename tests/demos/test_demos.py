@@ -1,0 +1,67 @@
+"""The demos run, say what they write, and reach the figures that the README names."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demos.__main__ import DEMOS
+from demos.gallery import Chapter, Picture, write_index
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments, expect=0):
+    result = subprocess.run(
+        [sys.executable, "-m", "demos", *arguments], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert result.returncode == expect, result.stderr
+    return result.stdout + result.stderr
+
+
+def test_every_demo_is_listed():
+    scripts = {path.stem for path in (ROOT / "demos").glob("page*.py")}
+    assert scripts == set(DEMOS)
+    listed = run("--list")
+    assert all(name in listed for name in DEMOS)
+
+
+def test_an_unknown_name_is_an_error_that_names_the_others():
+    assert "no demo begins with page99; there are page06" in run("--only", "page99", expect=1)
+
+
+def test_a_demo_says_what_it_does_and_what_it_wrote(tmp_path):
+    text = run("--only", "page06", "--out", str(tmp_path))
+    assert "about 3 s" in text
+    for name in ("page06_graph.png", "page06_estimates.png", "index.html"):
+        assert f"wrote {tmp_path / name}" in text
+        assert (tmp_path / name).stat().st_size > 1000
+    mean, error, exact = (float(n) for n in re.search(r"dμ: (\S+) ± (\S+) from .* exactly (\S+)", text).groups())
+    assert exact == 3.0 and abs(mean - exact) < 5.96 * error < 0.1
+
+
+def test_the_gallery_escapes_what_it_shows(tmp_path):
+    picture = Picture(tmp_path / "a.png", "p < q", "x & y", 'say "z"')
+    text = write_index([Chapter("<b>", "python -m demos", [picture], ["1 < 2"])], tmp_path).read_text(encoding="utf-8")
+    for escaped in (
+        "p &lt; q",
+        "x &amp; y",
+        'alt="say &quot;z&quot;"',
+        "<h2>&lt;b&gt;</h2>",
+        "1 &lt; 2",
+        'src="a.png"',
+    ):
+        assert escaped in text
+
+
+@pytest.mark.slow
+def test_the_vae_of_the_digits_reaches_the_published_figure(tmp_path):
+    text = run("--only", "page09", "--out", str(tmp_path))
+    validation = float(re.search(r"wide, validation set: ELBO (-\d+\.\d+)", text).group(1))
+    assert -100.5 <= validation < -90
+    # A bound that is tighter, and both of them a long way above 64 log 17 = 181.3 nats, for knowing nothing.
+    for elbo, tighter in re.findall(r"ELBO (\S+), importance-weighted log p\(x\) (\S+) ", text):
+        assert -110 < float(elbo) < float(tighter) < -85
+    assert len(list(tmp_path.glob("page09_*.png"))) == 7
