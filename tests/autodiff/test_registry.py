@@ -9,7 +9,7 @@ import importlib
 import multiprocessing
 import os
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -22,7 +22,7 @@ from scratchgen.autodiff.checking.gradient_error import GradientError
 from scratchgen.autodiff.operations import FUNCTIONS, OPERATIONS, Each, Operation
 from scratchgen.checks.sample import BROADCASTING, EVERYWHERE, OPTIONS, TWO_ARGUMENTS, Sample, positive_definite, signed
 from scratchgen.checks.suite import all_samples, check, exemptions, false_alarms, load_everything, oracles_agree
-from tests.autodiff.mutants import CLASSES, Mutant, all_mutants, planted
+from tests.autodiff.mutants import CLASSES, Mutant, all_mutants, planted, systematic
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,6 +30,8 @@ load_everything()
 gradcheck = importlib.import_module("scratchgen.autodiff.gradcheck")  # the module, which has a function of its name
 NAMES = sorted(OPERATIONS)  # now, before the docstrings' examples enter operations of their own
 SAMPLES, EXEMPT, MUTANTS = all_samples(), exemptions(), all_mutants()
+# without those that are planted in every operation alike
+THOUGHT_OF = [mutant for mutant in MUTANTS if not any(mutant is other for other in systematic.MUTANTS)]
 COUNTS: Counter[str] = Counter()
 
 
@@ -79,11 +81,9 @@ def lacking(samples: list[Sample], exempt: dict[tuple[str, str], str]) -> set[tu
 
 
 def too_few(mutants: list[Mutant]) -> set[str]:
-    """The operations with fewer than two classes of wrong rules planted by somebody who thought of that operation."""
-    classes = defaultdict(set)
-    for mutant in mutants:
-        classes[mutant.operation].add((mutant.argument, mutant.error))
-    return {name for name in NAMES if len(classes[name]) < 2}
+    """The operations with fewer than two wrong rules among these."""
+    counts = Counter(mutant.operation for mutant in mutants)
+    return {name for name in NAMES if counts[name] < 2}
 
 
 def composites() -> set[str]:
@@ -116,18 +116,18 @@ def test_every_sample_and_mutant_belongs_to_something() -> None:
 
 
 def test_every_operation_has_two_wrong_rules_planted() -> None:
-    assert too_few(MUTANTS) == set()
+    assert too_few(THOUGHT_OF) == set()
 
 
 def test_leaving_anything_out_is_noticed() -> None:
-    """Each sample of a kind of its own, and each exemption, is needed by the test above; so are two mutants."""
+    """Each kind of sample, and each exemption, is needed by the tests above; so are two mutants."""
     for name in NAMES:
         for kind in kinds_that_apply(OPERATIONS[name]):
             without = [sample for sample in SAMPLES if (sample.operation, sample.kind) != (name, kind)]
             exempt = {key: reason for key, reason in EXEMPT.items() if key != (name, kind)}
             assert lacking(without, exempt) == {(name, kind)}
-        one = next(mutant for mutant in MUTANTS if mutant.operation == name)
-        assert too_few([one, *(mutant for mutant in MUTANTS if mutant.operation != name)]) == {name}
+        own = [mutant for mutant in THOUGHT_OF if mutant.operation == name]
+        assert too_few([*own[:1], *(mutant for mutant in THOUGHT_OF if mutant.operation != name)]) == {name}
 
 
 # -- nodes are made by the engine only ---------------------------------------------------------------------------------

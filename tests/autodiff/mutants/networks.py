@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.nn.convolution import conv2d, conv_transpose2d, kernel_gradient
+from scratchgen.nn.embedding import add_rows, lookup
 from tests.autodiff.mutants import Mutant
 from tests.autodiff.mutants.changes import instead, raw
 
@@ -67,5 +68,7 @@ MUTANTS = [
         lambda right: lambda g, W, x, y, kernel, stride=1, padding=0: right(g, W, x, raw(y), kernel, stride, padding),
     ),
     Mutant("lookup", 0, "overwritten scatter", instead(overwritten)),
+    Mutant("lookup", 0, "wrong index", instead(lambda g, y, W, tokens: add_rows(g, np.flip(tokens), W.shape[0]))),
+    Mutant("add_rows", 0, "wrong count", instead(lambda g, W, y, tokens, n_tokens: lookup(g, tokens) / n_tokens)),
     Mutant("add_rows", 0, "wrong index", instead(lambda g, W, y, tokens, n_tokens: g[(tokens + 1) % n_tokens])),
 ]
