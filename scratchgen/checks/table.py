@@ -24,6 +24,7 @@ def print_table(seed: int = 0, write: Callable[[str], Any] = print) -> list[Grad
         write(f"\n{section.upper():36}{HEADER[36:]}")
         for row in rows:
             write(row)
+    write(f"\n{len(failures)} failed" if failures else "\nall right")
     for failure in failures:
         write(f"\n{failure}")
     return failures

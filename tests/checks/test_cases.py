@@ -167,5 +167,6 @@ def test_the_table_has_a_row_for_everything_and_shows_failures(monkeypatch: pyte
     for name in ("exp", "matmul", "Linear", "Normal, log_prob", "VAE, Bernoulli"):
         assert sum(row.strip().startswith(f"{name} ") for row in rows) == 1, name
     assert "h^2.0" in text and "float32" in text
+    assert "\n1 failed" in rows
     assert len(failures) == 1 and text.count("FAILED") == 1 and "Argument 1 is b" in text
     assert next(row for row in rows if "FAILED" in row).strip().startswith("Module, that is wrong")
