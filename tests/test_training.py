@@ -401,6 +401,14 @@ def test_a_checkpoint_that_cannot_be_written_is_found_out_before_the_first_step(
 # -- Ctrl-C ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_raises():
+    """As in a terminal; a shell starts jobs in the background with Ctrl-C ignored."""
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, old)
+
+
 def press_ctrl_c(at, times=1):
     def on_step(step):
         if step == at:

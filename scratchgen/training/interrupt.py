@@ -15,12 +15,12 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
 
     An exception could come between two operations of an optimiser's step and leave half of it done. The second Ctrl-C
     raises KeyboardInterrupt at once, as always. Python delivers signals to the main thread alone, so in another
-    thread this changes nothing, nor where a program has its own handler.
+    thread this changes nothing, nor where a program has its own handler or, in the background, ignores Ctrl-C.
 
     >>> with deferred_interrupt() as interrupted:
-    ...     signal.raise_signal(signal.SIGINT)
-    ...     interrupted()
-    True
+    ...     for step in range(1000):
+    ...         if interrupted():
+    ...             break
     """
     asked = False
 

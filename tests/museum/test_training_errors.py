@@ -21,6 +21,7 @@ import pytest
 
 from scratchgen.optim import SGD, Adam, AdamW
 from tests import optim_by_hand, test_optim, test_training, tiny_model
+from tests.test_training import ctrl_c_raises  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).resolve().parents[2]
 USERS = (optim_by_hand, test_optim, test_training, tiny_model)
