@@ -87,6 +87,11 @@ DATA: dict[str, tuple[Call, type[Exception], str]] = {
         ValueError,
         r"\(3,\).*\(3, 1\).*mean x\[:, None\]\?",
     ),
+    "(n, d) for (n, d, 1)": (
+        lambda: Bernoulli(np.zeros((3, 2, 1))).log_prob(np.zeros((3, 2))),
+        ValueError,
+        r"mean x\[:, :, None\]\?",
+    ),
     "(n, d, 1) for (n, d)": (
         lambda: Bernoulli(np.zeros((3, 2))).log_prob(np.zeros((3, 2, 1))),
         ValueError,

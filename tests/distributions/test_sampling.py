@@ -58,20 +58,28 @@ def test_successive_draws_of_a_die_are_independent() -> None:
     assert np.all(np.abs(both - expected) < Z * np.sqrt(expected / N))
 
 
+class Always(np.random.Generator):
+    """A Generator whose uniform numbers are all the same."""
+
+    def __init__(self, u: float) -> None:
+        super().__init__(np.random.PCG64(0))
+        self.u = u
+
+    def random(self, size: tuple[int, ...]) -> np.ndarray:  # type: ignore[override]
+        return np.full(size, self.u)
+
+
 def test_what_has_probability_zero_is_never_drawn() -> None:
-    """First, last, between; and the largest u that a Generator gives must not step over the end."""
+    """First, last, between; and not by the least or the largest number that a Generator gives either."""
     logits = np.array([-np.inf, 0.0, -np.inf, 1.0, -800.0, -np.inf])
     assert set(np.unique(Categorical(logits).sample(N, rng=0))) == {1, 3}
-
-    class Largest(np.random.Generator):
-        def random(self, size: tuple[int, ...]) -> np.ndarray:  # type: ignore[override]
-            return np.full(size, 1 - 2.0**-53)
-
-    rng = Largest(np.random.PCG64(0))
+    least, largest = Always(0.0), Always(1 - 2.0**-53)
     for seed in range(200):
-        p = Categorical(np.append(truth.draw(((7,),), seed)[0], -np.inf))
-        assert p.sample((), rng) == 6
-    assert np.all(Bernoulli(np.array([-800.0, 800.0])).sample(N, rng=0) == [0, 1])
+        p = Categorical(np.concatenate([[-np.inf], truth.draw(((7,),), seed)[0], [-np.inf]]))
+        assert (p.sample((), least), p.sample((), largest)) == (1, 7)
+    sure = Bernoulli(np.array([-800.0, 800.0]))
+    for rng in (0, least, largest):
+        assert np.all(sure.sample(N, rng) == [0, 1])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

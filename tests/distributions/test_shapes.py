@@ -68,6 +68,7 @@ def test_broadcast_parameters_are_those_of_each_element() -> None:
     """The mean and the log-variance in the batch shape, and so all moments: not in the shape they were given in."""
     mean, logvar = truth.draw(((3,), (2, 1)), 1)
     p = Normal(mean, logvar)
+    assert np.shape(p.mean) == np.shape(p.variance) == np.shape(p.std) == (2, 3)
     for i, j in np.ndindex(2, 3):
         single = Normal(mean[j], logvar[i, 0])
         assert (p.mean[i, j], p.variance[i, j], p.std[i, j]) == (single.mean, single.variance, single.std)
