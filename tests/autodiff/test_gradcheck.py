@@ -1,13 +1,14 @@
 """The gradient check itself: it passes what is right, refuses what is wrong, and says where."""
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from scratchgen.autodiff import Tensor, custom_rule, relu
+from scratchgen.autodiff import Tensor, custom_rule, jvp, relu
 from scratchgen.autodiff.checking import comparison, contract
 from scratchgen.autodiff.checking.gradient_error import GradientError
 from scratchgen.autodiff.checking.oracles import complex_step, extrapolated_difference, noise_of
@@ -291,6 +292,42 @@ def test_a_float32_gradient_that_is_too_far_off() -> None:
     assert "float32 gradient" in str(error) and error.argument == 0
 
 
+def test_a_function_that_changes_its_input_by_a_back_door() -> None:
+    x = np.ones((2, 3))
+
+    def f(t: Any) -> Any:
+        x[1] += 1.0
+        return t[0] * 2.0
+
+    assert "argument 0 was changed" in str(refused(f, x))
+
+
+def engine_that_gives(output: Any, gradient: Any) -> type:
+    """A subject whose pull-back gives that, whatever is asked: what a broken engine might do."""
+
+    class Broken(Direct):
+        def pull_back(self, arrays: Any) -> Any:
+            return output, lambda w: [gradient]
+
+    return Broken
+
+
+@pytest.mark.parametrize("gradient", [np.zeros((3, 2)), np.zeros((2, 3), np.float32), [[0.0] * 3] * 2, np.float64(0.0)])
+def test_gradients_of_another_shape_dtype_or_type(gradient: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine refuses them itself; the check does not rely on that."""
+    monkeypatch.setattr(contract, "Direct", engine_that_gives(X, gradient))
+    with pytest.raises(GradientError, match=r"the gradient of argument 0 is .*, the argument \(2, 3\) float64"):
+        contract.keeps_contract(np.exp, [X], np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(("output", "gradient"), [(np.float64, np.float32), (np.float32, np.float64)])
+def test_float32_that_becomes_float64(output: Any, gradient: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = engine_that_gives(np.zeros((2, 3), output), np.zeros((2, 3), gradient))
+    monkeypatch.setattr(contract, "Direct", broken)
+    with pytest.raises(GradientError, match="is float64 for float32 inputs"):
+        contract.float32_error(np.exp, [X], np.ones((2, 3)), 1.0)
+
+
 def test_leaving_the_graph() -> None:
     error = refused(lambda x: np.sum(x * x.data), X)
     assert error.argument == 0 and "something leaves the graph" in str(error)
@@ -336,6 +373,16 @@ def test_second_derivatives_are_symmetric_and_jvp_is_adjoint() -> None:
         check_symmetric(Skew(np.exp, np.ones(2)), x, 1.0, rng)
     with pytest.raises(GradientError, match="not adjoint"):
         check_symmetric(Late(np.exp), x, 1.0, rng)
+
+
+def test_the_whole_check_asks_for_the_identities(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(f: Any, inputs: Any, tangents: Any) -> Any:
+        y, change = jvp(f, inputs, tangents)
+        return y, -change
+
+    monkeypatch.setattr(sys.modules["scratchgen.autodiff.gradcheck"], "jvp", wrong)
+    gradcheck(np.exp, X, order=1)
+    assert "not adjoint" in str(refused(np.exp, X))
 
 
 # -- what it does not take -----------------------------------------------------------------------------------------
