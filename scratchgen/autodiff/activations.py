@@ -73,8 +73,11 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(np.array([-800.0, 0.0, 800.0]))
     array([0. , 0.5, 1. ])
     """
+    e = np.asarray(np.negative(x))
     with np.errstate(over="ignore"):  # where e⁻ˣ is inf, 1 / inf = 0 is the right limit
-        return 1 / (1 + np.exp(-x))
+        np.exp(e, out=e)
+    e += 1
+    return np.divide(1, e, out=e)
 
 
 def softplus_tail(x: Any) -> Any:

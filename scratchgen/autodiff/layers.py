@@ -54,7 +54,7 @@ def before_activation(g: Any, y: Any, x: Any, W: Any, b: Any = None, *, activati
 @custom_rule(
     lambda h, y, x, W, b=None, *, activation=None: (h @ W.T).reshape(x.shape),
     lambda h, y, x, W, b=None, *, activation=None: as_rows(x).T @ h,
-    lambda h, y, x, W, b=None, *, activation=None: np.sum(h, axis=0),
+    lambda h, y, x, W, b=None, *, activation=None: np.ones(len(h), h.dtype) @ h,  # three times as fast as np.sum
     prepare=before_activation,
 )
 def linear(x: Any, W: Any, b: Any = None, *, activation: Any = None) -> Any:
