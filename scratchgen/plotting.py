@@ -116,14 +116,14 @@ def labelled_scatter(points: np.ndarray, labels: np.ndarray, ax: Any, size: floa
 
 
 def bars(
-    values: Sequence[float], ax: Any, threshold: float | None = None, xlabel: str = "", ylabel: str = "nats"
+    values: Sequence[float], ax: Any, pale: Sequence[bool] | None = None, xlabel: str = "", ylabel: str = "nats"
 ) -> Any:
-    """Draw a bar for each value, and a dashed line at ``threshold``, below which bars are pale.
+    """Draw a bar for each value.
 
     Args:
         values: one number a bar.
         ax: the axes to draw on.
-        threshold: where the dashed line is.
+        pale: which bars to draw pale; none by default.
         xlabel: what the bars are.
         ylabel: what their heights are.
 
@@ -131,12 +131,10 @@ def bars(
         the axes.
 
     >>> from matplotlib.figure import Figure
-    >>> len(bars([1.0, 0.001], Figure().add_subplot(), threshold=0.01).patches)
+    >>> len(bars([1.0, 0.001], Figure().add_subplot(), pale=[False, True]).patches)
     2
     """
-    pale = [threshold is not None and value < threshold for value in values]
-    ax.bar(range(len(values)), values, color=["0.8" if p else "#3b75af" for p in pale])
-    if threshold is not None:
-        ax.axhline(threshold, color="0.3", linestyle="--", linewidth=1)
+    faint = [False] * len(values) if pale is None else pale
+    ax.bar(range(len(values)), values, color=["0.8" if f else "#3b75af" for f in faint])
     ax.set(xlabel=xlabel, ylabel=ylabel)
     return ax

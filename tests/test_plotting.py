@@ -35,8 +35,8 @@ def test_each_class_has_its_own_points(ax):
     assert by_label == {"1": [[1, 1]], "3": [[0, 0], [2, 2]]}
 
 
-def test_bars_below_the_threshold_are_pale(ax):
-    plotting.bars([1.0, 0.001], ax, threshold=0.01)
+def test_chosen_bars_are_pale(ax):
+    plotting.bars([1.0, 0.001], ax, pale=[False, True])
     tall, low = ax.patches
     assert (tall.get_height(), low.get_height()) == (1.0, 0.001)
     assert low.get_facecolor()[:3] == (0.8, 0.8, 0.8) != tall.get_facecolor()[:3]

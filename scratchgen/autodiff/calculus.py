@@ -35,7 +35,11 @@ def identity(x: Any) -> Any:
 
 
 class Evaluation:
-    """f evaluated on nodes of its own: ``inputs`` of the arguments asked for, and the ``output``."""
+    """f evaluated on nodes of its own: ``inputs`` for the arguments asked for, and the ``output``.
+
+    It is ``differentiable`` if its results shall be Tensors again: if Tensors were given or, inside another function
+    that is being differentiated, even if arrays were, since f may use that function's variables.
+    """
 
     def __init__(self, f: Function, args: Sequence[Any], argnums: Sequence[int]) -> None:
         for i in argnums:

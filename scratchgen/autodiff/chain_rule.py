@@ -1,7 +1,7 @@
 """The chain rule: from the gradient of an output to the gradients of everything that it was computed from.
 
-A Tensor is a node: it remembers the operation that made it and that operation's inputs, its *parents*. If y was used by
-several later nodes u_1, u_2, …, its cotangent is the sum of what each of them sends back,
+A Tensor is a node: it remembers the operation that made it and its inputs; those that need a gradient are its
+*parents*. If y was used by several later nodes u_1, u_2, …, its cotangent is the sum of what each of them sends back,
 
     dL/dy = Σ_k (du_k/dy)ᵀ dL/du_k,          (1)
 
@@ -37,7 +37,7 @@ def backpropagate(
     """
     order = reachable(output, wanted)
     on_the_way = None if wanted is None else set(order)
-    Node, keep = type(output), retain_graph or create_graph
+    Node, keep = type(output), retain_graph or create_graph  # importing Tensor here would make a circle
     cotangents: dict[Tensor, Any] = {output: seed}
     watchful = looking_for_anomalies.get()
     gradients: dict[Tensor, Any] = {}
@@ -75,7 +75,7 @@ def backpropagate(
                 contribution = np.array(contribution)  # a leaf's gradient is its own array, no view of another
             cotangents[parent] = contribution
         if not keep:
-            node.inputs, node.args = (), None  # node.free(), without the call
+            node.inputs, node.args = (), None
     return gradients
 
 
@@ -86,36 +86,49 @@ def reachable(output: Tensor, wanted: set[Tensor] | None) -> list[Tensor]:
         RuntimeError: where the graph was freed by an earlier backward pass, or a leaf was changed after it was used.
     """
     Node = type(output)
-    seen, stack, found = {output}, [output], []
+    seen, stack, found, broken = {output}, [output], [], {}
     while stack:
         node = stack.pop()
         found.append(node)
         if node.op is None or (wanted is not None and node in wanted):
             continue
         if node.args is None:
-            raise RuntimeError(
-                f"backward a second time: the graph below {node.op.name} was freed by the first pass; "
-                "pass retain_graph=True to the first, or compute the output again"
-            )
+            broken[node] = freed(node)
         for parent in node.inputs:
-            if type(parent) is not Node or not parent.requires_grad:
+            if type(parent) is not Node:
                 continue
             if parent.number > node.number:
-                raise RuntimeError(
-                    f"a tensor of shape {parent.shape} was changed in place after {node.op.name} had saved it for its "
-                    "backward pass; call backward before the change, or compute the output again"
-                )
-            if parent not in seen:
+                broken[node] = changed(parent, node)
+            if parent.requires_grad and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    order = sorted(found, key=attrgetter("number"))  # nearly in order already, which sorts faster
-    if wanted is None:
-        return order
-    leading = set(wanted)  # oldest first, so a node's parents have been decided when its turn comes
-    for node in order:
-        if node not in leading and any(parent in leading for _, parent in node.parents):
-            leading.add(node)
-    return [node for node in order if node in leading]
+    order = sorted(found, key=attrgetter("number"))  # nearly in order already, which sorts fast
+    if wanted is not None:
+        leading = set(wanted)  # oldest first, so a node's parents have been decided when its turn comes
+        for node in order:
+            if any(parent in leading for _, parent in node.parents):
+                leading.add(node)
+        order = [node for node in order if node in leading]
+    for node in order if broken else ():
+        if node in broken:
+            raise RuntimeError(broken[node])
+    return order
+
+
+def freed(node: Tensor) -> str:
+    """The message for a second pass through a graph that the first one has freed."""
+    return (
+        f"backward a second time: the graph below {node.op.name} was freed by the first pass; "
+        "pass retain_graph=True to the first, or compute the output again"
+    )
+
+
+def changed(leaf: Tensor, node: Tensor) -> str:
+    """The message for a leaf that no longer has the values of which the graph was made."""
+    return (
+        f"a tensor of shape {leaf.shape} was changed in place after {node.op.name} had saved it for its backward pass; "
+        "call backward before the change, or compute the output again"
+    )
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...], operation: str = "", argument: int = 0) -> Any:

@@ -59,6 +59,7 @@ def draw(output: Tensor, ax: Any = None, names: dict[str, Tensor] | None = None,
         parents = [parent for _, parent in node.parents]
         for i, parent in enumerate(parents):
             bend = 0.25 * sum(other is parent for other in parents[:i])  # in x * x, x is a parent twice
+            bend += 0.12 * (layer[node] - layer[parent] - 1)  # around the boxes in between
             arrow = {"arrowstyle": "-|>", "color": "0.55", "shrinkA": 24, "shrinkB": 24}
             ax.annotate("", place[node], place[parent], arrowprops={**arrow, "connectionstyle": f"arc3,rad={bend}"})
     for node, (x, y) in place.items():

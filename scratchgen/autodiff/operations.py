@@ -5,8 +5,11 @@ The rule of argument i turns it into the cotangent of x_i:
 
     rule_i(g, y, x_0, x_1, …) = (dy/dx_i)ᵀ g          (1)
 
-It is written in NumPy. Handed plain arrays it computes at NumPy's speed; handed Tensors its operations are recorded in
-turn, which is how derivatives of any order come from one set of rules. So a rule never looks inside a Tensor.
+In words: the rule is the *adjoint* of the derivative. With ⟨a, b⟩ = Σ a_i b_i, the adjoint of a linear map A is the
+map Aᵀ for which ⟨A x, g⟩ = ⟨x, Aᵀ g⟩ for all x and g; for a matrix it is the transpose.
+
+A rule is written in NumPy. Handed plain arrays it computes at NumPy's speed; handed Tensors its operations are recorded
+in turn, which is how derivatives of any order come from one set of rules. So a rule never looks inside a Tensor.
 
 The rules themselves stand in the tables beside this file: ``elementwise``, ``shapes``, ``reductions`` and so on.
 """
@@ -33,9 +36,9 @@ class Each:
 class Operation:
     """A function on arrays, and the rule (1) of each of its arguments.
 
-    ``rules[i]`` belongs to positional argument i; None means that no derivative is defined there. ``prepare``, where
-    given, turns g into what all rules of a fused operation start from, so that it is computed once. ``casts``
-    marks the one operation whose result may have another dtype than its input.
+    ``rules[i]`` belongs to positional argument i; None means that no derivative is defined there. With ``prepare``,
+    every rule gets ``prepare(g, y, x_0, …)`` as its first argument in the place of g: what they share is computed
+    once. ``casts`` allows a result of another dtype than the input.
     """
 
     __slots__ = ("casts", "forward", "most_args", "name", "options", "partial", "prepare", "rules")

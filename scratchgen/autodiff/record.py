@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -37,13 +37,16 @@ def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OP
     if len(args) > op.most_args or (options and not options.keys() <= op.options):
         raise TypeError(refused_arguments(op, args, options))
     arrays: list[Any] = []
-    dtype, needed = None, False
+    dtype, needed, mixed = None, False, False
     for a in args:
         if type(a) is Tensor:
             if a.requires_grad:
                 needed = True
             a = a._data
-            dtype = a.dtype
+            if dtype is None:
+                dtype = a.dtype
+            elif a.dtype is not dtype and a.dtype != dtype:
+                mixed = True
         elif type(a) is np.float64:  # like a Python float, it takes the dtype of the arrays that it meets
             a = float(a)
         elif type(a) is list and op.rules[len(arrays)] is not None:  # an operand, not an index or a shape
@@ -52,8 +55,8 @@ def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OP
     y = op.forward(*arrays, **options)
     if type(y) is not ndarray:
         y = np.asarray(y)
-    if y.dtype is not dtype and y.dtype != dtype and not op.casts:
-        raise TypeError(mixed_dtypes(op, arrays, y))
+    if mixed or (y.dtype is not dtype and y.dtype != dtype and not op.casts):
+        raise TypeError(mixed_dtypes(op, arrays))
     if looking_for_anomalies.get():
         check_finite(y, f"the forward pass of {op.name}", arrays)
     t = Tensor.__new__(Tensor)
@@ -81,10 +84,10 @@ def refused_arguments(op: Operation, args: tuple[Any, ...], options: dict[str, A
     return f"{op.name} has no derivative rule with {what}; its rules know of {', '.join(sorted(op.options))}"
 
 
-def mixed_dtypes(op: Operation, arrays: list[Any], y: np.ndarray) -> str:
+def mixed_dtypes(op: Operation, args: Sequence[Any]) -> str:
     """The message for float32 that would silently become float64."""
-    got = ", ".join(f"argument {i} is {a.dtype}" for i, a in enumerate(arrays) if isinstance(a, np.ndarray))
-    return f"{op.name}: {got}; the result would be {y.dtype}. Convert with .astype, so that all have one float dtype"
+    got = ", ".join(f"argument {i} is {a.dtype}" for i, a in enumerate(args) if isinstance(a, Tensor | np.ndarray))
+    return f"{op.name}: {got}. Convert with .astype, so that all have one float dtype"
 
 
 def on_tensors(op: Operation) -> Callable[..., Any]:
@@ -113,8 +116,7 @@ def as_positional(
 
 def derivative(function: Callable[..., Any], *rules: Any, prepare: Any = None) -> None:
     """Enter the rules of a NumPy or SciPy function into the table: one per argument, None where there is none."""
-    each = rules[0] if len(rules) == 1 and not callable(rules[0]) else rules
-    FUNCTIONS[function] = on_tensors(operation(function, each, prepare))
+    FUNCTIONS[function] = on_tensors(operation(function, rules, prepare))
 
 
 def custom_rule(

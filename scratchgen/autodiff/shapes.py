@@ -83,8 +83,8 @@ def scatter_add(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
 
 
 def diagonal_rule(g: Any, y: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """g back onto the diagonal of zeros. NumPy puts the diagonal last; so are the two axes here, until the end."""
-    moved = np.moveaxis(np.broadcast_to(0, x.shape), (axis1, axis2), (-2, -1)).shape
+    """g back onto the diagonal of zeros: with the two axes last, where NumPy puts the diagonal, and then moved back."""
+    moved = np.moveaxis(np.broadcast_to(0, x.shape), (axis1, axis2), (-2, -1)).shape  # of x with these axes last
     steps = np.arange(g.shape[-1])
     on_diagonal = (..., steps + max(-offset, 0), steps + max(offset, 0))
     return np.moveaxis(scatter_add(g, on_diagonal, moved), (-2, -1), (axis1, axis2))

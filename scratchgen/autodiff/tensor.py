@@ -2,7 +2,8 @@
 
 A Tensor takes part in NumPy's own dispatch: ``np.tanh(x @ W + b)`` calls back here when one of x, W, b is a Tensor,
 and ``record`` computes the result *and* keeps the operation and its inputs. That is all a graph is: each Tensor is a
-node, and its ``inputs`` are the edges. ``chain_rule`` walks them backwards.
+node, and its ``inputs`` are the edges. ``chain_rule`` walks them backwards. (NumPy asks an argument that is no array
+whether it has ``__array_ufunc__`` or ``__array_function__``, and if so calls that instead: NEP 13 and NEP 18.)
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> y = np.sum(x * np.exp(x))
@@ -27,7 +28,7 @@ clock = itertools.count()  # numbers the Tensors in order of creation
 
 
 class Tensor:
-    """A float32 or float64 array, and the operation that made it.
+    """A float32 or float64 array, and the operation that made it; a *leaf* is one that was made by hand.
 
     Args:
         data: an array, or numbers that make one; it is copied. A leaf's array changes only through ``assign``.
@@ -49,8 +50,10 @@ class Tensor:
     grad: Any
     requires_grad: bool
     op: Any  # the Operation that made it; None for a leaf
-    inputs: tuple[Any, ...]  # what it was made from; empty for a leaf, or once the graph is freed
-    args: Any  # the same with arrays in the place of Tensors, or None
+    inputs: tuple[Any, ...]  # what it was made from: the edges of the graph; empty for a leaf, or once they are freed
+    args: (
+        Any  # the same as plain arrays, so that a backward pass runs at NumPy's speed; not copied, so leave them alone
+    )
     options: Mapping[str, Any]
     number: int  # when it was made or, for a leaf, last changed
 
@@ -70,7 +73,7 @@ class Tensor:
 
     @property
     def data(self) -> np.ndarray:
-        """The values, as a read-only array outside the graph."""
+        """The values, as a read-only view outside the graph. It changes with the Tensor; np.array(t.data) does not."""
         if not self._data.flags.writeable:
             return self._data
         view = self._data.view()
@@ -124,7 +127,7 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __format__(self, spec: str) -> str:
-        return format(self._data.item() if spec else self, spec) if spec else repr(self)
+        return format(self.item(), spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         body = repr(self._data).replace("array(", "Tensor(", 1).replace("\n", "\n ")
@@ -177,14 +180,12 @@ class Tensor:
         """A copy of the values as a new leaf outside the graph: no gradient flows through it."""
         return Tensor(self._data)
 
-    def free(self) -> None:
-        """Let go of the inputs, so that their memory can be used again."""
-        self.inputs, self.args = (), None
-
     # -- changing a leaf -------------------------------------------------------------------------------------------
 
     def assign(self, values: Any) -> None:
-        """Overwrite a leaf's values in place. A graph that still needs the old ones will refuse its backward pass.
+        """Overwrite a leaf's values in place, in its dtype, as ``array[...] = values`` does.
+
+        A graph that still needs the old ones will refuse its backward pass.
 
         Raises:
             RuntimeError: for the result of an operation.

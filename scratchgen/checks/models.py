@@ -16,14 +16,6 @@ from scratchgen.latent.vae import VAE
 from scratchgen.nn import MLP
 
 
-class Float64Levels(CategoricalLikelihood):
-    """Grey levels for a float64 network."""
-
-    def to_network(self, x: Any) -> Any:
-        """The levels from −1 to 1, float64."""
-        return np.asarray(super().to_network(x), np.float64)
-
-
 def of(model: Any, x: np.ndarray) -> Case:
     """The model's training loss on x."""
     return model.parameters(), lambda: model.loss(x, 0)
@@ -56,7 +48,7 @@ def vae_gaussian(rng: np.random.Generator) -> Case:
 @register("models", VAE, "categorical, beta 0.5")
 def vae_categorical(rng: np.random.Generator) -> Case:
     """Five grey levels."""
-    return vae(Float64Levels(6, levels=5), rng.integers(0, 5, (3, 6)), rng, beta=0.5)
+    return vae(CategoricalLikelihood(6, levels=5), rng.integers(0, 5, (3, 6)), rng, beta=0.5)
 
 
 @register("models", Autoencoder)

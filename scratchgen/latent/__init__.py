@@ -1,4 +1,7 @@
-"""Latent-variable models (lecture pp. 2–9)."""
+"""Latent-variable models (lecture pp. 6–9).
+
+Read ``vae``, then ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
+"""
 
 from scratchgen.latent.autoencoder import Autoencoder
 from scratchgen.latent.likelihoods import BernoulliLikelihood, CategoricalLikelihood, GaussianLikelihood, Likelihood

@@ -38,7 +38,7 @@ class Autoencoder(Module):
 
     def encode(self, x: Any) -> Tensor:
         """The code f_φ(x), (B, latent)."""
-        return self.encoder(self.likelihood.to_network(x))
+        return self.encoder(self.likelihood.to_network(x, self.dtype))
 
     def loss(self, x: Any, rng: Rng | None = None) -> Tensor:
         """−log p(x | z) at the code (1), averaged over the batch, nats per example; it needs no ``rng``."""

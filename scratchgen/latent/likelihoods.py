@@ -56,8 +56,8 @@ class Likelihood(ABC):
     def components(self, parameters: Any) -> Distribution:
         """The distribution of each component, from (B, *event_shape, numbers)."""
 
-    def to_network(self, x: Any) -> Any:
-        """x as the encoder network takes it."""
+    def to_network(self, x: Any, dtype: Any) -> Any:
+        """x as an encoder network of that dtype takes it."""
         return x
 
 
@@ -119,6 +119,6 @@ class CategoricalLikelihood(Likelihood):
         """A die for each component."""
         return Categorical(parameters)
 
-    def to_network(self, x: Any) -> Any:
-        """Levels to numbers from −1 to 1, float32."""
-        return np.asarray(x, np.float32) * np.float32(2 / (self.numbers - 1)) - np.float32(1)
+    def to_network(self, x: Any, dtype: Any) -> Any:
+        """Levels to numbers from −1 to 1."""
+        return np.asarray(x, dtype) * (2 / (self.numbers - 1)) - 1

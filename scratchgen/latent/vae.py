@@ -6,10 +6,13 @@
 
     log p_θ(x) ≥ ELBO = E_η[log p_θ(x | z_φ(x))] − KL(q_φ(z | x) ‖ p(z))                       (4)
                       = E_η[log p_θ(x | z) + log p(z) − log q_φ(z | x)],  z = z_φ(x)           (5)
-    log p_θ(x) ≥ E[log (1/K) Σ_k w_k],  w_k = p_θ(x | z_k) p(z_k) / q_φ(z_k | x)               (6)
+    log p_θ(x) ≥ E[log (1/K) Σ_k w_k],  w_k = p_θ(x | z_k) p(z_k) / q_φ(z_k | x), z_k ~ q_φ    (6)
 
-One sample of η estimates (4), with the divergence in closed form, or (5), with all of it sampled: the same expectation.
-(6) with K = 1 is (5); it grows with K, to log p(x) (Burda et al., arXiv:1509.00519).
+θ are the decoder's parameters, φ the encoder's; q_φ approximates the posterior p_θ(z | x), which cannot be computed.
+With w = p_θ(x | z) p(z) / q_φ(z | x), log p_θ(x) = log E_q[w] ≥ E_q[log w], since the logarithm is concave (Jensen's
+inequality): this is the *evidence lower bound*, ELBO. One sample of η estimates it as (4), with the divergence in
+closed form, or as (5), with all of it sampled: the same expectation. (6) is the same argument for the average of K
+weights. For K = 1 it is (5); it grows with K, to log p(x) (Burda et al., arXiv:1509.00519).
 """
 
 from __future__ import annotations
@@ -85,7 +88,7 @@ class VAE(Module):
         Raises:
             ValueError: if the encoder does not give 2 × latent numbers.
         """
-        output = self.encoder(self.likelihood.to_network(x))
+        output = self.encoder(self.likelihood.to_network(x, self.dtype))
         if output.shape[1:] != (2 * self.latent,):
             raise ValueError(
                 f"the encoder gives shape {output.shape}; with latent={self.latent} it must be (B, {2 * self.latent}): "
@@ -130,7 +133,9 @@ class VAE(Module):
         return -np.mean(reconstruction - self.beta * kl)
 
     def log_prob(self, x: Any, rng: Rng, samples: int = 100) -> np.ndarray:
-        """The importance-weighted lower bound (6) on log p(x), (B,), in nats; no gradient. Close for many samples.
+        """The importance-weighted estimate of log p(x), (B,), in nats, from K = ``samples`` weights; no gradient.
+
+        Its expectation (6) is a lower bound, close to log p(x) for many samples.
 
         Raises:
             ValueError: for samples < 1.
@@ -159,8 +164,3 @@ class VAE(Module):
         """The mean of p(x | z) at z = μ(x): for pictures. Its likelihood is no bound on log p(x)."""
         with no_grad():
             return np.asarray(self.decode(self.encode(x).mean).mean.data)
-
-    @property
-    def dtype(self) -> Any:
-        """float32 or float64: that of the parameters."""
-        return next(iter(self.parameters().values())).dtype

@@ -94,6 +94,11 @@ class Module:
         """Its Tensors that require a gradient, by dotted name: what an optimiser takes."""
         return {name: t for name, t in self.tensors().items() if t.requires_grad}
 
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64: the dtype of its first parameter."""
+        return next(item.dtype for _, item in walk(self) if isinstance(item, Tensor) and item.requires_grad)
+
     def count_parameters(self) -> int:
         """How many numbers are trained."""
         return sum(t.size for t in self.parameters().values())

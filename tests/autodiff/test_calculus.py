@@ -141,3 +141,10 @@ def test_float32_stays_float32():
         jvp(np.sin, [x], [x])[1],
     ]
     assert all(r.dtype == np.float32 for r in results)
+
+
+def test_a_freed_graph_that_is_not_on_the_way_does_not_matter():
+    w = Tensor(2.0, requires_grad=True)
+    b = w * w
+    b.backward()
+    assert grad(lambda x: x * x + b * 1.0)(3.0) == 6.0

@@ -313,3 +313,18 @@ def test_two_uses_of_a_leaf_before_and_after_its_change():
     with pytest.raises(RuntimeError, match="changed in place after multiply"):
         (before + w * 2.0).sum().backward()
     assert w.grad is None
+
+
+@pytest.mark.parametrize("first, second", [(np.float32, np.float64), (np.float64, np.float32)])
+def test_two_tensors_of_different_dtypes_are_refused_in_either_order(first, second):
+    a, b = Tensor(np.ones(2, first)), Tensor(np.ones(2, second))
+    with pytest.raises(TypeError, match=f"multiply: argument 0 is {a.dtype}, argument 1 is {b.dtype}"):
+        a * b
+
+
+def test_a_changed_leaf_that_needs_no_gradient_is_noticed_too():
+    x, c = leaf(3.0), Tensor(2.0)
+    y = x * c
+    c.assign(5.0)
+    with pytest.raises(RuntimeError, match="changed in place after multiply"):
+        y.backward()
