@@ -3,8 +3,9 @@
 Read in this order: ``operations`` (what a derivative rule is), ``tensor`` and ``record`` (how a graph comes about),
 ``chain_rule`` (how it is walked). Then the tables of rules: of NumPy's functions in ``elementwise``, ``shapes``,
 ``reductions``, ``linalg`` and ``einsum``, of SciPy's in ``special``, and of functions that NumPy lacks, one node each,
-in ``activations``, ``categorical``, ``densities`` and ``layers``. Last ``calculus``, and ``gradcheck``, which checks
-them all.
+in ``activations``, ``categorical``, ``densities`` and ``layers``. ``methods`` gives Tensors their operators, ``modes``
+switches recording off and ``drawing`` draws a graph. Last ``calculus``, and ``gradcheck`` with the folder ``checking``,
+which checks them all: ``from scratchgen.autodiff.gradcheck import gradcheck``.
 """
 
 from scratchgen.autodiff import methods as _methods  # noqa: F401  (gives Tensors their operators and methods)

@@ -93,7 +93,7 @@ class Common(NamedTuple):
     g: Any
     z: Any
     inverse_std: Any
-    ratio: Any = None
+    expm1_d: Any = None
 
 
 def standardise(g: Any, y: Any, x: Any, mean: Any, logvar: Any) -> Common:
@@ -132,7 +132,7 @@ def gaussian_log_prob(x: Any, mean: Any, logvar: Any) -> Any:
 # -- Kullback–Leibler ----------------------------------------------------------------------------------------------
 
 
-def compare(g: Any, y: Any, mean: Any, logvar: Any, mean_p: Any = 0.0, logvar_p: Any = 0.0) -> Common:
+def kl_common(g: Any, y: Any, mean: Any, logvar: Any, mean_p: Any = 0.0, logvar_p: Any = 0.0) -> Common:
     """The common part of the rules (6)."""
     s = inverse_std(logvar_p)
     d = logvar - logvar_p
@@ -141,10 +141,10 @@ def compare(g: Any, y: Any, mean: Any, logvar: Any, mean_p: Any = 0.0, logvar_p:
 
 @custom_rule(
     lambda c, y, mean, logvar, mean_p=0.0, logvar_p=0.0: c.g * c.z * c.inverse_std,
-    lambda c, y, mean, logvar, mean_p=0.0, logvar_p=0.0: 0.5 * c.g * c.ratio,
+    lambda c, y, mean, logvar, mean_p=0.0, logvar_p=0.0: 0.5 * c.g * c.expm1_d,
     lambda c, y, mean, logvar, mean_p=0.0, logvar_p=0.0: -c.g * c.z * c.inverse_std,
-    lambda c, y, mean, logvar, mean_p=0.0, logvar_p=0.0: -0.5 * c.g * (c.z * c.z + c.ratio),
-    prepare=compare,
+    lambda c, y, mean, logvar, mean_p=0.0, logvar_p=0.0: -0.5 * c.g * (c.z * c.z + c.expm1_d),
+    prepare=kl_common,
 )
 def gaussian_kl(mean: Any, logvar: Any, mean_p: Any = 0.0, logvar_p: Any = 0.0) -> Any:
     """KL(N(mean, e^logvar) ‖ N(mean_p, e^logvar_p)), nats, elementwise: equation (5) with derivatives (6).
@@ -171,8 +171,8 @@ def gaussian_kl(mean: Any, logvar: Any, mean_p: Any = 0.0, logvar_p: Any = 0.0) 
 
 
 @custom_rule(
-    lambda residual, y, prediction, target: residual,
-    lambda residual, y, prediction, target: -residual,
+    lambda slope, y, prediction, target: slope,
+    lambda slope, y, prediction, target: -slope,
     prepare=lambda g, y, prediction, target: g * (2 / len(prediction)) * (prediction - target),
 )
 def mse(prediction: Any, target: Any) -> Any:

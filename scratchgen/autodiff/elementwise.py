@@ -83,7 +83,7 @@ derivative(np.arctan2, lambda g, y, a, b: g * b / (a * a + b * b), lambda g, y, 
 
 derivative(np.abs, lambda g, y, x: g * np.sign(x))  # 0 at 0
 derivative(np.fabs, lambda g, y, x: g * np.sign(x))
-derivative(np.sign, lambda g, y, x: g * np.zeros_like(x))
+derivative(np.sign, lambda g, y, x: g * np.zeros_like(x))  # a rule, since that of abs is made of it
 
 
 def winner(x: Any, other: Any) -> Any:

@@ -9,9 +9,9 @@ Linear, for rows x of length n_in, weights W (n_in, n_out) and a bias b (n_out,)
 
 Layer normalisation of a row x of length n, with mean μ and (biased) variance v over the row, r = 1/√(v + ε):
 
-    x̂ = (x − μ) r,    y = x̂ a + b                                                            (5)
-    dL/da = Σ_rows g x̂,    dL/db = Σ_rows g                                                  (6)
-    dL/dx = r (h − mean(h) − x̂ mean(h x̂)),    h = g a                                        (7)
+    x̂ = (x − μ) r,    y = x̂ gain + bias                                                      (5)
+    dL/dgain = Σ_rows g x̂,    dL/dbias = Σ_rows g                                            (6)
+    dL/dx = r (h − mean(h) − x̂ mean(h x̂)),    h = g gain                                     (7)
 
 (7): x_i enters x̂_j = (x_j − μ) r directly if i = j, through μ, and through r, with ∂r/∂x_i = −½ r³ ∂v/∂x_i = −r² x̂_i/n:
 

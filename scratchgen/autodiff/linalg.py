@@ -182,15 +182,15 @@ def solve_triangular(a: Any, b: Any, lower: bool = True, transpose: bool = False
     return like(x, b)
 
 
-def cholesky_rule(g: Any, L: Any, a: Any) -> Any:
-    """For A = L Lᵀ: dL = L Φ(L⁻¹ dA L⁻ᵀ), so dL/dA = L⁻ᵀ Φ(Lᵀ G) L⁻¹, with Φ = the lower triangle, its diagonal halved.
+def cholesky_rule(g: Any, C: Any, a: Any) -> Any:
+    """For A = C Cᵀ: dC = C Φ(C⁻¹ dA C⁻ᵀ), so the gradient is C⁻ᵀ Φ(Cᵀ g) C⁻¹; Φ: lower triangle, its diagonal halved.
 
     A is symmetric, so a_ij and a_ji are one number: half its gradient is given to each, and the result is symmetric.
     """
     n = a.shape[-1]
-    phi = transposed(L) @ g * (np.tri(n, dtype=a.dtype) - 0.5 * np.eye(n, dtype=a.dtype))
-    left = solve_triangular(L, phi, transpose=True)
-    S = transposed(solve_triangular(L, transposed(left), transpose=True))
+    phi = transposed(C) @ g * (np.tri(n, dtype=a.dtype) - 0.5 * np.eye(n, dtype=a.dtype))
+    left = solve_triangular(C, phi, transpose=True)
+    S = transposed(solve_triangular(C, transposed(left), transpose=True))
     return 0.5 * (S + transposed(S))
 
 

@@ -28,7 +28,7 @@ def restore(g: Any, x: Any, axis: Any) -> Any:
 
 
 def divide_or_zero(a: Any, b: Any) -> Any:
-    """a / b, and 0 where b is 0: so are all its derivatives there."""
+    """a / b, but 0 where b is 0, and constant there: its derivatives are 0 too."""
     zero = np.equal(b, 0.0)
     return np.where(zero, 0.0, a) / np.where(zero, 1.0, b) if zero.any() else a / b
 

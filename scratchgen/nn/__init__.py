@@ -1,7 +1,8 @@
 """Networks: functions with parameters.
 
-``module`` says what a parameter is, ``initialisations`` where training starts. Then come the layers, one a file:
-``linear``, ``mlp``, ``layer_norm``, ``dropout``, ``embedding``, and ``conv2d`` on top of ``convolution``.
+``module`` says what a parameter is, ``initialisations`` where training starts, ``inputs`` what is refused. Then come
+the layers, one a file: ``linear``, ``mlp``, ``layer_norm``, ``dropout``, ``embedding``, and ``conv2d`` on top of
+``convolution``.
 """
 
 from scratchgen.nn.conv2d import Conv2d, ConvTranspose2d

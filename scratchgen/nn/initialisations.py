@@ -1,8 +1,8 @@
 """Where training starts: random weights that neither blow the signal up nor let it die out.
 
-For y = x @ W with independent x of variance v and independent W of mean 0 and standard deviation s,
+For y = x @ W with independent x and independent W of mean 0 and standard deviation s,
 
-    Var(y) = fan_in · s² · v,        and, backwards,   Var(dL/dx) = fan_out · s² · Var(dL/dy)          (1)
+    Var(y) = fan_in · s² · E[x²],    and, backwards,   Var(dL/dx) = fan_out · s² · E[(dL/dy)²]         (1)
 
 where fan_in is the number of inputs that one output adds up, and fan_out the number of outputs that one input goes to.
 Each initialisation is an answer to what s should be:
@@ -12,8 +12,9 @@ Each initialisation is an answer to what s should be:
     uniform_fan_in    s = gain / √(3 fan_in)                 the bound of the uniform is gain / √fan_in   (4)
     orthogonal        WᵀW = gain² 1                          lengths and angles, not only on average      (5)
 
-A uniform distribution on [−a, a] has the standard deviation a / √3. Shapes are (…, in, out), as of all weights here;
-leading axes are those of a convolution's kernel: an output adds up in · (kernel height) · (kernel width) numbers.
+A uniform distribution on [−a, a] has the standard deviation a / √3. Shapes are (…, in, out), as of all weights here but
+those of a transposed convolution, (…, out, in). Leading axes are those of a convolution's kernel: an output adds up
+in · (kernel height) · (kernel width) numbers.
 
 Sources: (2) Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010,
 eq. (12) and (16). (3) He et al., arXiv:1502.01852, eq. (10). (4) PyTorch's Linear and Conv2d; LeCun et al., Efficient

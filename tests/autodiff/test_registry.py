@@ -230,10 +230,14 @@ def refusal(mutant: Mutant) -> GradientError | None:
 def test_wrong_rules_are_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradcheck, "culprit", lambda *_: ("", ""))  # to find it takes as long again; see below
     mutants = [mutant for mutant in MUTANTS if mutant.operation == name]
-    survivors = [str(mutant) for mutant in mutants if refusal(mutant) is None]
+    refusals = {str(mutant): refusal(mutant) for mutant in mutants}
+    survivors = [mutant for mutant, error in refusals.items() if error is None]
     COUNTS["planted"] += len(mutants)
     COUNTS["caught"] += len(mutants) - len(survivors)
     assert survivors == []
+    # A rule that does not even run proves nothing about the check.
+    typos = [mutant for mutant, error in refusals.items() if isinstance(error.__cause__, AttributeError | NameError)]
+    assert typos == []
 
 
 @pytest.mark.slow

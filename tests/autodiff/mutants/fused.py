@@ -146,13 +146,13 @@ DENSITIES = [
         "gaussian_kl", 0, "missing term", lambda right: lambda c, *args, **options: right(unscaled(c), *args, **options)
     ),
     Mutant("gaussian_kl", 0, "factor", kl_rule(lambda c: 2 * c.g * c.z * c.inverse_std)),
-    Mutant("gaussian_kl", 1, "factor", kl_rule(lambda c: c.g * c.ratio)),
-    Mutant("gaussian_kl", 1, "missing term", kl_rule(lambda c: 0.5 * c.g * (c.ratio + 1))),
+    Mutant("gaussian_kl", 1, "factor", kl_rule(lambda c: c.g * c.expm1_d)),
+    Mutant("gaussian_kl", 1, "missing term", kl_rule(lambda c: 0.5 * c.g * (c.expm1_d + 1))),
     Mutant("gaussian_kl", 1, "raw data", on_raw_common),
     Mutant("gaussian_kl", 2, "sign", kl_rule(lambda c: c.g * c.z * c.inverse_std)),
     Mutant("gaussian_kl", 2, "raw data", on_raw_common),
-    Mutant("gaussian_kl", 3, "missing term", kl_rule(lambda c: -0.5 * c.g * c.ratio)),
-    Mutant("gaussian_kl", 3, "sign", kl_rule(lambda c: 0.5 * c.g * (c.z * c.z - c.ratio))),
+    Mutant("gaussian_kl", 3, "missing term", kl_rule(lambda c: -0.5 * c.g * c.expm1_d)),
+    Mutant("gaussian_kl", 3, "sign", kl_rule(lambda c: 0.5 * c.g * (c.z * c.z - c.expm1_d))),
     Mutant(
         "gaussian_kl",
         "prepare",
