@@ -82,10 +82,11 @@ def mean_weight(log_w: np.ndarray) -> np.ndarray:
 
 def encoded(change: Callable[[Any, Any], tuple[Any, Any]]) -> Plant:
     """Another posterior from the two halves of the encoder's output."""
+    right = VAE.encode
 
     def wrong(self: VAE, x: Any) -> Independent:
-        output = self.encoder(self.likelihood.to_network(x))
-        return Independent(Normal(*change(output[:, : self.latent], output[:, self.latent :])), 1)
+        q = right(self, x).base
+        return Independent(Normal(*change(q.mean, q.logvar)), 1)
 
     return instead_of(VAE, "encode", wrong)
 
