@@ -351,6 +351,7 @@ def test_a_parameter_of_two_optimisers_is_refused_by_the_first():
         (AdamW, {"betas": (0.9, math.nan)}, r"betas\[1\] is nan"),
         (Adam, {"eps": 0.0}, "eps is 0.0; it must be at least 1e-30"),
         (AdamW, {"eps": math.nan}, "eps is nan"),
+        (Adam, {"eps": math.inf}, "eps is inf"),
         (AdamW, {"weight_decay": -1.0}, "weight_decay is -1.0"),
         (AdamW, {"weight_decay": 10.0}, "weight_decay is 10.0.*below 1"),
         (AdamW, {"weight_decay": math.nan}, "weight_decay is nan"),

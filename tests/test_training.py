@@ -237,6 +237,11 @@ def test_early_stopping_returns_the_best_weights():
     assert weights == history.best_step == 4  # the first of equals
 
 
+def test_a_patience_of_one_stops_at_the_first_worse_evaluation():
+    weights, history = scripted([5.0, 4.0, 4.5, 3.0], patience=1)
+    assert history.steps == [1, 2, 3] and weights == 2
+
+
 def test_one_better_evaluation_resets_the_patience():
     weights, history = scripted([5.0, 6.0, 4.0, 6.0, 3.0, 6.0, 6.0, 0.0], patience=2)
     assert history.steps == [1, 2, 3, 4, 5, 6, 7] and weights == 5
@@ -371,6 +376,18 @@ def test_a_resume_with_other_arguments_is_refused_before_anything_changes(tmp_pa
     with pytest.raises(ValueError, match=r"w is float32 .*, the optimiser wants float64"):
         run(Line(dtype=np.float64), data=(X.astype("f8"), Y.astype("f8")), steps=9, checkpoint=path, resume=True)
     assert path.read_bytes() == content
+
+
+def test_a_resume_with_another_average_is_refused_before_anything_changes(tmp_path):
+    path, model = tmp_path / "run.ckpt", Line()
+    run(model, steps=5, checkpoint=path, average=Average(model.parameters()))
+    model = Line()
+    optimizer = SGD(model.parameters(), lr=0.5)
+    with pytest.raises(ValueError, match=r"nothing was loaded:\n  average\.b is unknown to the average"):
+        average = Average({"w": model.w})
+        run(model, optimizer=optimizer, steps=9, checkpoint=path, resume=True, average=average)
+    assert_same_bits(model.state(), Line().state())
+    assert optimizer.steps == 0 and optimizer.lr == 0.5
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
@@ -601,6 +618,7 @@ other = Line()
         ({"steps": 3, "patience": 0, "validation": VALIDATION}, ValueError, "patience is 0"),
         ({"steps": 3, "clip": 0.0}, ValueError, "clip is 0.0"),
         ({"steps": 3, "clip": math.nan}, ValueError, "clip is nan"),
+        ({"steps": 3, "schedule": lambda step: math.inf}, ValueError, "schedule gives inf for step 2, the last"),
         ({"steps": 3, "schedule": cosine(0.1, 2)}, ValueError, "schedule gives 0.0 for step 2, the last"),
         ({"steps": 3, "resume": True}, ValueError, "resume needs checkpoint"),
         ({"steps": 3, "validation": X}, ValueError, "validation has 1 arrays, data 2"),
