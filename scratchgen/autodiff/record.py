@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -107,6 +106,8 @@ def as_positional(
     op: Operation, args: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Move Tensors given by name, as in ``np.clip(a=x, …)``, to their positions, with the defaults before them."""
+    import inspect
+
     parameters = inspect.signature(op.forward).parameters
     given = inspect.signature(op.forward).bind(*args, **options).arguments
     last = max(i for i, name in enumerate(parameters) if type(given.get(name)) is Tensor)

@@ -328,3 +328,8 @@ def test_a_changed_leaf_that_needs_no_gradient_is_noticed_too():
     c.assign(5.0)
     with pytest.raises(RuntimeError, match="changed in place after multiply"):
         y.backward()
+
+
+def test_a_rule_that_is_no_function_is_refused():
+    with pytest.raises(TypeError, match=r"a rule is a ufunc; it must be a function: wrap it in lambda"):
+        custom_rule(np.negative)(lambda x: x)
