@@ -70,7 +70,7 @@ class Operation:
 
 
 def parameters(rule: Rule) -> tuple[Sequence[str], Sequence[str]]:
-    """The names of a rule's positional and keyword-only parameters; ``inspect`` would take a tenth of the import's time.
+    """The names of a rule's positional and its keyword-only parameters, much faster than by ``inspect``.
 
     Raises:
         TypeError: for anything but a function written in Python.
