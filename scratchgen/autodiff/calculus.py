@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff.chain_rule import backpropagate
+from scratchgen.autodiff.modes import recording, switched
 from scratchgen.autodiff.record import custom_rule
 from scratchgen.autodiff.tensor import Tensor
 
@@ -47,18 +48,16 @@ class Evaluation:
                 raise ValueError(f"argument {i} is asked for, but {len(args)} arguments are given")
         self.differentiable = depth.get() > 0 or any(isinstance(args[i], Tensor) for i in argnums)
         args = list(args)
-        for i in argnums:
-            args[i] = (
-                identity(args[i])
-                if isinstance(args[i], Tensor) and args[i].requires_grad
-                else Tensor(args[i], requires_grad=True)
-            )
-        self.inputs = [args[i] for i in argnums]
-        token = depth.set(depth.get() + 1)
-        try:
-            output = f(*args)
-        finally:
-            depth.reset(token)
+        with switched(recording, True):  # no_grad around a derivative does not mean the derivative itself
+            for i in argnums:
+                own = isinstance(args[i], Tensor) and args[i].requires_grad
+                args[i] = identity(args[i]) if own else Tensor(args[i], requires_grad=True)
+            self.inputs = [args[i] for i in argnums]
+            token = depth.set(depth.get() + 1)
+            try:
+                output = f(*args)
+            finally:
+                depth.reset(token)
         if not isinstance(output, Tensor):
             raise TypeError(
                 f"the function returned {type(output).__name__}, not a Tensor: either it does not use its input, "
@@ -138,7 +137,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
                 f"the cotangent has shape {seed.shape}, the output {evaluation.output.shape}; they must be equal"
             )
         gradients = evaluation.pull_back(seed, create_graph=isinstance(w, Tensor), retain_graph=True)
-        return tuple(evaluation.finish(g) for g in gradients)
+        return tuple(g if isinstance(g, Tensor) else evaluation.finish(g) for g in gradients)
 
     return evaluation.finish(evaluation.output), pull_back
 
@@ -155,16 +154,12 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
         if np.shape(v) != x.shape:
             raise ValueError(f"tangent {i} has shape {np.shape(v)}, its argument {x.shape}; they must be equal")
     w = Tensor(np.zeros_like(y.data), requires_grad=True)  # any w: (3) does not depend on it
-    along = [
-        np.sum(g * (v if isinstance(v, Tensor) else np.asarray(v, x.dtype)))
-        for g, v, x in zip(evaluation.pull_back(w, create_graph=True), tangents, evaluation.inputs)
-        if isinstance(g, Tensor) and g.requires_grad
-    ]
-    if not along:
+    total = Tensor(np.zeros((), y.dtype))  # Σ_k ⟨J_kᵀ w, v_k⟩
+    with switched(recording, True):
+        for g, v, x in zip(evaluation.pull_back(w, create_graph=True), tangents, evaluation.inputs):
+            total = total + np.sum(g * (v if isinstance(v, Tensor) else np.asarray(v, x.dtype)))
+    if not total.requires_grad:
         return evaluation.finish(y), evaluation.finish(np.zeros_like(y.data))
-    total = along[0]
-    for term in along[1:]:
-        total = total + term
     seed = np.ones((), y.dtype)
     graph = evaluation.differentiable
     change = backpropagate(total, Tensor(seed) if graph else seed, {w}, create_graph=graph)
@@ -210,4 +205,5 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
     """
     if np.shape(v) != np.shape(x):
         raise ValueError(f"v has shape {np.shape(v)}, x {np.shape(x)}; they must be equal")
+    v = v if isinstance(v, Tensor) else np.asarray(v, getattr(x, "dtype", None))
     return grad(lambda x: np.sum(grad(f)(x) * v))(x)

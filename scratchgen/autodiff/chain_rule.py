@@ -15,16 +15,15 @@ is, and (1) is complete when its turn comes. No recursion: a chain of 100,000 op
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratchgen.autodiff.modes import looking_for_anomalies, recording, switched
+
 if TYPE_CHECKING:
     from scratchgen.autodiff.tensor import Tensor
-
-looking_for_anomalies: ContextVar[bool] = ContextVar("looking_for_anomalies", default=False)
 
 
 def backpropagate(
@@ -35,6 +34,9 @@ def backpropagate(
     With ``create_graph`` the rules run on Tensors, so the gradients can be differentiated again. Otherwise they run on
     plain arrays, and each node lets go of its inputs as soon as it has been visited, unless ``retain_graph``.
     """
+    if create_graph and not recording.get():  # within no_grad the gradients would lose their graph
+        with switched(recording, True):
+            return backpropagate(output, seed, wanted, create_graph=True)
     order = reachable(output, wanted)
     on_the_way = None if wanted is None else set(order)
     Node, keep = type(output), retain_graph or create_graph  # importing Tensor here would make a circle

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
-from scratchgen.autodiff.chain_rule import looking_for_anomalies
-from scratchgen.autodiff.record import recording
+recording: ContextVar[bool] = ContextVar("recording", default=True)
+looking_for_anomalies: ContextVar[bool] = ContextVar("looking_for_anomalies", default=False)
+
+
+@contextmanager
+def switched(mode: ContextVar[bool], on: bool) -> Iterator[None]:
+    """Within this block the mode is on, or off; afterwards it is what it was before, after an exception too."""
+    token = mode.set(on)
+    try:
+        yield
+    finally:
+        mode.reset(token)
 
 
 @contextmanager
@@ -19,11 +30,8 @@ def no_grad() -> Iterator[None]:
     ...     (x * x).requires_grad
     False
     """
-    token = recording.set(False)
-    try:
+    with switched(recording, False):
         yield
-    finally:
-        recording.reset(token)
 
 
 @contextmanager
@@ -38,8 +46,5 @@ def detect_anomaly() -> Iterator[None]:
         ...
     FloatingPointError: the forward pass of log gave -inf at (1,); the shapes of its inputs are (2,)
     """
-    token = looking_for_anomalies.set(True)
-    try:
+    with switched(looking_for_anomalies, True):
         yield
-    finally:
-        looking_for_anomalies.reset(token)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff.chain_rule import check_finite, looking_for_anomalies
-from scratchgen.autodiff.operations import FUNCTIONS, Operation, operation
+from scratchgen.autodiff.chain_rule import check_finite
+from scratchgen.autodiff.modes import looking_for_anomalies, recording
+from scratchgen.autodiff.operations import FUNCTIONS, Operation, operation, parameters
 from scratchgen.autodiff.tensor import Tensor, clock
 
 ndarray = np.ndarray  # looked up once, not in every operation
-recording: ContextVar[bool] = ContextVar("recording", default=True)
 NO_OPTIONS: dict[str, Any] = {}
+TAKES_ANY = 0x04  # the flag of a function with *args, inspect.CO_VARARGS
 
 
 def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OPTIONS) -> Tensor:
@@ -46,10 +46,8 @@ def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OP
                 dtype = a.dtype
             elif a.dtype is not dtype and a.dtype != dtype:
                 mixed = True
-        elif type(a) is np.float64:  # like a Python float, it takes the dtype of the arrays that it meets
-            a = float(a)
-        elif type(a) is list and op.rules[len(arrays)] is not None:  # an operand, not an index or a shape
-            a = np.asarray(a)
+        elif type(a) is not ndarray:
+            a = plain_operand(a, op.rules[len(arrays)] is not None)
         arrays.append(a)
     y = op.forward(*arrays, **options)
     if type(y) is not ndarray:
@@ -69,6 +67,21 @@ def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OP
     return t
 
 
+def plain_operand(a: Any, differentiable: bool) -> Any:
+    """What is neither Tensor nor array. NumPy's scalars become Python's, which take the dtype of what they meet.
+
+    A list is an array where it is an operand, not an index or a shape.
+
+    Raises:
+        TypeError: for masked arrays, whose mask would be lost, and matrices, whose product is another.
+    """
+    if isinstance(a, np.generic):
+        return a.item()
+    if isinstance(a, np.matrix) or hasattr(a, "mask"):
+        raise TypeError(f"{type(a).__name__} does not take part in a graph: use a plain array, for its mask np.where")
+    return np.asarray(a) if type(a) is list and differentiable else a
+
+
 def refuse_without_rule(t: Tensor) -> None:
     """Refuse a gradient that would have to flow through an argument without a rule."""
     for i, _ in t.parents:
@@ -85,7 +98,8 @@ def refused_arguments(op: Operation, args: tuple[Any, ...], options: dict[str, A
 
 def mixed_dtypes(op: Operation, args: Sequence[Any]) -> str:
     """The message for float32 that would silently become float64."""
-    got = ", ".join(f"argument {i} is {a.dtype}" for i, a in enumerate(args) if isinstance(a, Tensor | np.ndarray))
+    kinds = [getattr(a, "dtype", type(a).__name__) for a in args]
+    got = ", ".join(f"argument {i} is {kind}" for i, kind in enumerate(kinds))
     return f"{op.name}: {got}. Convert with .astype, so that all have one float dtype"
 
 
@@ -138,6 +152,15 @@ def custom_rule(
     >>> float(x.grad)
     12.0
     """
+
+    for rule in rules:
+        if rule is not None and len(parameters(rule)[0]) < 3 and not rule.__code__.co_flags & TAKES_ANY:
+            raise TypeError(
+                f"a rule takes g, y and the arguments, as lambda g, y, x: …; this one takes {parameters(rule)[0]}. "
+                "It is given as @custom_rule(rule, …)"
+            )
+    if not any(rules):
+        raise TypeError("custom_rule needs at least one rule: @custom_rule(lambda g, y, x: …)")
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         op = operation(function, rules, prepare, casts)

@@ -75,10 +75,10 @@ def scatter_add(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """
     total = np.zeros(shape, values.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, (np.ndarray, list)) for part in parts):
-        np.add.at(total, index, values)
-    else:
+    if all(part is None or part is ... or isinstance(part, (int, np.integer, slice)) for part in parts):
         total[index] = values  # slices and integers never name a place twice
+    else:
+        np.add.at(total, index, values)
     return total
 
 
@@ -112,6 +112,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 
 def take(a: Any, indices: Any, axis: int | None = None) -> Any:
     """np.take as an index."""
+    indices = np.asarray(indices)
     return getitem(np.ravel(a), indices) if axis is None else getitem(a, along(a, axis, indices))
 
 
@@ -123,7 +124,13 @@ def along(x: Any, axis: int, part: Any) -> tuple[Any, ...]:
 
 
 def pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
-    """np.pad. Constants surround a scatter into zeros; every other mode repeats values, which is an index."""
+    """np.pad. Constants surround a scatter into zeros; the modes that repeat values are an index.
+
+    Raises:
+        TypeError: for a mode that computes new values, such as "mean", and for several constants.
+    """
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or np.ndim(constant_values):
+        raise TypeError(f"np.pad has no derivative rule with mode={mode!r}, constant_values={constant_values!r}")
     places = np.arange(array.size).reshape(array.shape)
     if mode != "constant":
         return getitem(np.ravel(array), np.pad(places, pad_width, mode))  # type: ignore[call-overload]

@@ -58,6 +58,8 @@ class Tensor:
     number: int  # when it was made or, for a leaf, last changed
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        if isinstance(data, np.matrix) or hasattr(data, "mask"):
+            raise TypeError(f"a {type(data).__name__} would lose what makes it one: give a plain array")
         array = np.array(data._data if isinstance(data, Tensor) else data)
         if array.dtype not in (np.float32, np.float64):
             raise TypeError(
@@ -135,6 +137,12 @@ class Tensor:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         return Tensor(self._data, self.requires_grad)  # a copy is a new leaf
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: the values as a new leaf, since creation numbers mean nothing in another process."""
+        if self.op is not None:
+            raise TypeError(f"the result of {self.op.name} cannot be pickled, only a leaf: pickle t.detach()")
+        return Tensor, (np.array(self._data), self.requires_grad)
 
     # -- gradients -------------------------------------------------------------------------------------------------
 
@@ -242,7 +250,7 @@ class Tensor:
             raise TypeError(f"np.{func.__name__} into out=: a Tensor is not changed in place; use the result")
         function = FUNCTIONS.get(func)
         if function is None:
-            raise TypeError(no_rule(f"np.{func.__name__}"))
+            raise TypeError(no_rule(f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}"))
         return function(*args, **options)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:

@@ -34,7 +34,9 @@ def add_to(subparsers: Any) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("function", nargs="?", help="file.py:name")
     what.add_argument("--all", action="store_true", help="check everything in the package, and print a table")
-    parser.add_argument("--shapes", nargs="+", type=shape, help="of the inputs: 2,3 for a matrix, scalar for a number")
+    parser.add_argument(
+        "--shapes", nargs="+", type=shape, help="of the inputs: 2,3 for a matrix, 7 for a vector, scalar for a number"
+    )
     parser.add_argument(
         "--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="of the inputs; else ±0.3 to ±1.7"
     )
@@ -66,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     except GradientError as error:
         print(error)
         return 1
+    except (TypeError, ValueError) as error:  # the function does not take these inputs, or returns no Tensor
+        args.parser.error(f"{args.function} on {args.shapes} raised {type(error).__name__}: {error}")
     return 0
 
 

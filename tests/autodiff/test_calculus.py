@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratchgen.autodiff import Tensor, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from scratchgen.autodiff import Tensor, grad, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
 
 A = np.random.default_rng(0).normal(size=(3, 3))
 x0 = np.array([0.3, -1.2, 2.0])
@@ -148,3 +148,43 @@ def test_a_freed_graph_that_is_not_on_the_way_does_not_matter():
     b = w * w
     b.backward()
     assert grad(lambda x: x * x + b * 1.0)(3.0) == 6.0
+
+
+def test_derivatives_within_no_grad():
+    with no_grad():
+        assert grad(lambda x: x * x)(3.0) == 6.0
+        assert grad(grad(lambda x: x**3))(2.0) == 12.0
+        np.testing.assert_allclose(hessian(f)(x0), hessian_of_f(x0), rtol=1e-12)
+        np.testing.assert_allclose(jvp(np.sin, [x0], [x0])[1], np.cos(x0) * x0, rtol=1e-14)
+
+
+def test_argnums_count_from_the_end_too():
+    def product(a, b):
+        return np.sum(a[:, None] * b**2)
+
+    a, b = np.array([1.0, 2.0]), np.array([1.0, -1.0, 3.0])
+    np.testing.assert_allclose(grad(product, -1)(a, b), 6.0 * b, rtol=1e-15)
+    np.testing.assert_allclose(hessian(product, 1)(a, b), 6.0 * np.eye(3), rtol=1e-15)
+    assert hessian(product, 0)(a, b).shape == (2, 2)
+
+
+def test_a_pulled_back_tensor_can_be_differentiated():
+    # Jᵀw is linear in w: its derivative along u is Jᵀu
+    _, pull_back = vjp(lambda x: np.sin(A @ x), x0)
+    w = Tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
+    u = np.array([0.5, -1.0, 2.0])
+    pull_back(w)[0].backward(u)
+    np.testing.assert_allclose(w.grad, np.cos(A @ x0) * (A @ u), rtol=1e-13)
+
+
+def test_results_belong_to_the_caller():
+    x = x0.copy()
+    for result in (value_and_grad(f)(x)[1], jacobian(np.sin)(x), vjp(lambda t: t + 0.0, x)[0]):
+        result += 1.0
+    np.testing.assert_array_equal(x, x0)
+
+
+def test_float64_tangents_of_float32_arguments():
+    x = x0.astype(np.float32)
+    assert jvp(np.sin, [x], [np.ones(3)])[1].dtype == np.float32
+    assert hvp(lambda t: np.sum(t**3), x, np.ones(3)).dtype == np.float32

@@ -62,6 +62,9 @@ CALLS = {
     "integers": lambda x: x[[0, 1, 0], :, [4, 4, 0]],
     "duplicates": lambda x: x[np.array([1, 1, 1])],
     "list": lambda x: x[[1, 1]],
+    "duplicates in a tuple": lambda x: x[:, (0, 0, 1)],
+    "take a tuple": lambda x: np.take(x, (0, 0, 1), axis=1),
+    "take a tuple flat": lambda x: np.take(x, (0, 7, 7)),
     "one element": lambda x: x[1, 2, 3],
 }
 
@@ -96,3 +99,13 @@ def test_a_permutation_that_is_not_its_own_inverse():
 def test_an_index_out_of_range_is_numpys_error():
     with pytest.raises(IndexError, match="out of bounds"):
         Tensor(X)[2]
+
+
+@pytest.mark.parametrize("options", [{"mode": "mean"}, {"mode": "maximum"}, {"constant_values": (5.0, 6.0)}])
+def test_pads_that_compute_new_values_are_refused(options):
+    with pytest.raises(TypeError, match=r"np\.pad has no derivative rule with mode="):
+        np.pad(Tensor([3.0, 1.0]), 1, **options)
+
+
+def test_a_padded_constant_keeps_float32():
+    assert np.pad(Tensor(np.ones(2, np.float32)), 1, constant_values=7.0).dtype == np.float32

@@ -100,7 +100,7 @@ def test_a_process_goes_on_where_it_stopped() -> None:
 def test_startup_measures_every_figure_once_a_run() -> None:
     results = startup.measure(["numpy"], runs=1, settings=race.Settings(threads=1, tiny=True))
     imported, first_step = results["import"]["numpy"][0], results["first step"]["numpy"][0]
-    assert 0 < imported < first_step  # the first step imports NumPy too
+    assert imported > 0 and first_step > 0  # two processes: on a busy machine either may take longer
     if sys.platform != "win32":
         assert 10 < results["peak"]["numpy"][0] < 10_000  # MB, so that a slip of 1024 shows
 
