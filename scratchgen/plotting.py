@@ -18,15 +18,15 @@ def image_grid(images: np.ndarray, ax: Any, columns: int = 10, gap: int = 1, vma
     Args:
         images: (n, height, width).
         ax: the axes to draw on.
-        columns: images in a row; places left over in the last row stay empty.
+        columns: images in a row, at least 1; places left over in the last row stay empty.
         gap: empty pixels between images.
-        vmax: the value that is drawn black.
+        vmax: the value that is drawn black, and so is what lies above it.
 
     Returns:
         the axes.
 
     Raises:
-        ValueError: for another number of axes.
+        ValueError: for another number of axes, no images, no columns, or integers above ``vmax``.
 
     >>> from matplotlib.figure import Figure
     >>> ax = image_grid(np.zeros((7, 8, 8)), Figure().add_subplot(), columns=5)
@@ -36,6 +36,15 @@ def image_grid(images: np.ndarray, ax: Any, columns: int = 10, gap: int = 1, vma
     if images.ndim != 3:
         raise ValueError(
             f"images have shape {images.shape}; they must be (n, height, width): images.reshape(-1, 8, 8)?"
+        )
+    if images.size == 0:
+        raise ValueError(f"images have shape {images.shape}: there is nothing to draw")
+    if columns < 1:
+        raise ValueError(f"columns is {columns}; it must be at least 1")
+    if images.dtype.kind in "iu" and images.max() > vmax:  # floats may pass it a little: the means of a Gaussian do
+        top = images.max()
+        raise ValueError(
+            f"images are {images.dtype} with values up to {top}, which vmax={vmax} would draw black; pass vmax={top}"
         )
     n, height, width = images.shape
     rows = -(-n // columns)
@@ -87,7 +96,7 @@ def labelled_scatter(points: np.ndarray, labels: np.ndarray, ax: Any, size: floa
 
     Args:
         points: (n, 2).
-        labels: (n,) integers.
+        labels: (n,) integers from 0 to 9; each class has its own colour, the same in every picture.
         ax: the axes to draw on.
         size: of a point.
 
@@ -95,7 +104,7 @@ def labelled_scatter(points: np.ndarray, labels: np.ndarray, ax: Any, size: floa
         the axes.
 
     Raises:
-        ValueError: unless the points are in the plane.
+        ValueError: unless the points are in the plane, with a label from 0 to 9 for each.
 
     >>> from matplotlib.figure import Figure
     >>> ax = labelled_scatter(np.zeros((4, 2)), np.array([0, 1, 1, 3]), Figure().add_subplot())
@@ -104,12 +113,21 @@ def labelled_scatter(points: np.ndarray, labels: np.ndarray, ax: Any, size: floa
     """
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"points have shape {points.shape}; they must be (n, 2)")
+    if labels.shape != points.shape[:1]:
+        raise ValueError(f"labels have shape {labels.shape} for {len(points)} points; they must be (n,)")
+    strange = np.flatnonzero(~np.isin(labels, np.arange(10)))
+    if strange.size:
+        i = strange[0]
+        raise ValueError(
+            f"labels[{i}] is {labels[i]}; there are ten colours, for the integers from 0 to 9: "
+            "np.unique(labels, return_inverse=True)[1] numbers the classes so, if there are no more than ten"
+        )
     import matplotlib
 
     colours = matplotlib.colormaps["tab10"]
     for label in np.unique(labels):
         chosen = points[labels == label]
-        ax.scatter(chosen[:, 0], chosen[:, 1], s=size, color=colours(int(label) % 10), label=str(label), linewidths=0)
+        ax.scatter(chosen[:, 0], chosen[:, 1], s=size, color=colours(int(label)), label=str(label), linewidths=0)
     ax.legend(title="class", markerscale=2, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     ax.set_aspect("equal", adjustable="datalim")
     return ax
@@ -130,11 +148,16 @@ def bars(
     Returns:
         the axes.
 
+    Raises:
+        ValueError: unless ``pale`` is as long as ``values``.
+
     >>> from matplotlib.figure import Figure
     >>> len(bars([1.0, 0.001], Figure().add_subplot(), pale=[False, True]).patches)
     2
     """
     faint = [False] * len(values) if pale is None else pale
+    if len(faint) != len(values):
+        raise ValueError(f"pale has {len(faint)} entries for {len(values)} bars; give one for each")
     ax.bar(range(len(values)), values, color=["0.8" if f else "#3b75af" for f in faint])
     ax.set(xlabel=xlabel, ylabel=ylabel)
     return ax

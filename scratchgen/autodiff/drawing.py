@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from scratchgen.autodiff.chain_rule import freed
 from scratchgen.autodiff.tensor import Tensor
 
 
@@ -11,7 +12,10 @@ def layers_of(output: Tensor, most: int) -> dict[Tensor, int]:
     """Each node's layer: 0 for a leaf, else one more than the highest of its parents."""
     nodes, stack = {output}, [output]
     while stack:
-        for _, parent in stack.pop().parents:
+        node = stack.pop()
+        if node.op is not None and node.args is None:
+            raise RuntimeError(freed(node))
+        for _, parent in node.parents:
             if parent not in nodes:
                 nodes.add(parent)
                 stack.append(parent)
@@ -39,6 +43,7 @@ def draw(output: Tensor, ax: Any = None, names: dict[str, Tensor] | None = None,
 
     Raises:
         ValueError: for a graph with more nodes than that.
+        RuntimeError: where a backward pass has freed the graph.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> ax = draw((x * x).sum(), names={"x": x})
