@@ -294,12 +294,3 @@ def no_rule(name: str) -> str:
         f"{name} has no derivative rule. Without a gradient: call it on t.data. "
         "With one: wrap it with scratchgen.autodiff.custom_rule, or write it in functions that have rules"
     )
-
-
-def leaf_of(array: np.ndarray) -> Tensor:
-    """A leaf that holds ``array`` itself, without a copy."""
-    t = Tensor.__new__(Tensor)
-    t._data, t.requires_grad, t.number = array, False, next(clock)
-    t.grad = t.op = t.args = None
-    t.inputs, t.options = (), {}
-    return t
