@@ -1,7 +1,9 @@
 """Optimisers against the papers' formulas, the buffers that they work in, schedules, clipping and averages."""
 
 import copy
+import inspect
 import math
+import pickle
 import warnings
 
 import numpy as np
@@ -211,6 +213,28 @@ def test_a_copy_of_the_parameters_is_independent():
     assert_same_bits(values(twin), before)
 
 
+COPIES = [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))]
+
+
+@pytest.mark.parametrize("make", ALL)
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copy_of_parameters_and_optimiser_trains_as_the_first_would(make, copied):
+    tensors = parameters(np.float32)
+    optimizer = make(tensors, lr=0.1)
+    give_gradients(tensors, 0)
+    optimizer.step()
+    twins, twin = copied((tensors, optimizer))
+    assert all(twin.parameters[name] is t for name, t in twins.items())
+    before = values(tensors)
+    give_gradients(twins, 1)
+    twin.step()
+    assert_same_bits(values(tensors), before)
+    give_gradients(tensors, 1)
+    optimizer.step()
+    assert_same_bits(values(twins), values(tensors))
+    assert_same_bits(twin.state(), optimizer.state())
+
+
 def test_training_finds_the_least_squares_solution():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(50, 3)), rng.normal(size=50)
@@ -242,6 +266,15 @@ def test_a_learning_rate_that_is_not_positive_is_refused(make, lr):
     with pytest.raises(ValueError, match=f"lr is {lr}; it must be above 0"):
         optimizer.lr = lr
     assert optimizer.lr == 0.1
+
+
+def test_a_learning_rate_too_large_for_the_weight_decay_is_refused_whenever_it_is_set():
+    """p ← (1 − lr · weight_decay) p must not change a sign."""
+    optimizer = AdamW([leaf()], lr=0.1, weight_decay=0.5)
+    with pytest.raises(ValueError, match=r"lr is 2.0 and weight_decay is 0.5; lr · weight_decay must be below 1"):
+        optimizer.lr = 2.0
+    assert optimizer.lr == 0.1
+    optimizer.lr = 1.99
 
 
 def leaf():
@@ -349,6 +382,9 @@ def test_a_parameter_of_two_optimisers_is_refused_by_the_first():
         (Adam, {"betas": (1.0, 0.999)}, r"betas\[0\] is 1.0"),
         (Adam, {"betas": (0.9, -0.1)}, r"betas\[1\] is -0.1"),
         (AdamW, {"betas": (0.9, math.nan)}, r"betas\[1\] is nan"),
+        (Adam, {"betas": (0.9,)}, r"betas is \(0.9,\); give two numbers"),
+        (AdamW, {"betas": (0.9, 0.99, 0.999)}, "betas is .*; give two numbers"),
+        (Adam, {"betas": 0.9}, "betas is 0.9; give two numbers"),
         (Adam, {"eps": 0.0}, "eps is 0.0; it must be at least 1e-30"),
         (AdamW, {"eps": math.nan}, "eps is nan"),
         (Adam, {"eps": math.inf}, "eps is inf"),
@@ -415,6 +451,25 @@ def test_a_state_that_does_not_fit_is_refused_with_all_that_is_wrong(make):
         target.load_state(wrong)
     for part in (f"{kind}.W is missing", "new is unknown", rf"{kind}.V is float64 (2, 3)", f"{kind}.b is float32 (3,)"):
         assert part in str(caught.value)
+    assert_same_bits(target.state(), before)
+
+
+@pytest.mark.parametrize(
+    ("make", "entry", "value", "message"),
+    [
+        (Adam, "lr", -1.0, "lr is -1.0"),
+        (SGD, "lr", math.nan, "lr is nan"),
+        (AdamW, "lr", 100.0, "lr is 100.0 and weight_decay"),
+        (SGD, "steps", -5, "nothing was loaded:\n  steps is -5, it must be at least 0"),
+        (Average, "steps", -1, "steps is -1"),
+    ],
+)
+def test_a_state_out_of_range_is_refused_before_anything_is_changed(make, entry, value, message):
+    target = make(parameters(), 0.1)
+    before = target.state()
+    wrong = {name: array + 1 for name, array in before.items()} | {entry: np.array(value)}
+    with pytest.raises(ValueError, match=message):
+        target.load_state(wrong)
     assert_same_bits(target.state(), before)
 
 
@@ -546,6 +601,28 @@ def test_an_average_is_not_averaged_again():
             average.update()
         with pytest.raises(RuntimeError, match="applied already"), average.applied():
             pass
+
+
+def test_a_change_of_the_weights_while_the_average_is_applied_is_no_silent_loss():
+    tensors = parameters()
+    optimizer, average = SGD(tensors, lr=0.1), Average(tensors, 0.5)
+    for seed in range(2):
+        give_gradients(tensors, seed)
+        optimizer.step()
+        average.update()
+    before = values(tensors)
+    for change in (optimizer.step, lambda: tensors["b"].assign(np.zeros(3))):
+        with pytest.raises(RuntimeError, match=r"changed within applied\(\): .*b.*; the change is undone"):
+            with average.applied():
+                change()
+        assert_same_bits(values(tensors), before)
+    with average.applied():
+        (tensors["W"] * tensors["b"]).sum().backward()  # a gradient is no change
+    assert_same_bits(values(tensors), before)
+
+
+def test_the_default_decay():
+    assert inspect.signature(Average).parameters["decay"].default == Average([leaf()]).decay == 0.999
 
 
 @pytest.mark.parametrize("decay", [1.0, -0.1, math.nan])

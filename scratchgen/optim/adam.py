@@ -63,6 +63,8 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
+        if np.shape(betas) != (2,):
+            raise ValueError(f"betas is {betas}; give two numbers, β₁ and β₂")
         for i, beta in enumerate(betas):
             if not 0 <= beta < 1:
                 raise ValueError(f"betas[{i}] is {beta}; it must be at least 0 and below 1")
@@ -100,7 +102,7 @@ class AdamW(Adam):
         matrices_only: spare the arrays of fewer than two dimensions: biases, and the gains of a normalisation.
 
     Raises:
-        ValueError: for a negative weight_decay, one with lr · weight_decay ≥ 1, and as ``Adam``.
+        ValueError: for a negative weight_decay, and as ``Adam``; for lr · weight_decay ≥ 1, also when lr is set later.
 
     >>> from scratchgen.autodiff import Tensor
     >>> w = Tensor([3.0, -1.0], requires_grad=True)
@@ -120,13 +122,19 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
         matrices_only: bool = False,
     ) -> None:
-        if not (weight_decay >= 0 and lr * weight_decay < 1):
-            raise ValueError(
-                f"weight_decay is {weight_decay}; it must be at least 0, and lr · weight_decay below 1 (lr is {lr})"
-            )
+        if not weight_decay >= 0:
+            raise ValueError(f"weight_decay is {weight_decay}; it must be at least 0")
         self.weight_decay = weight_decay
         super().__init__(parameters, lr, betas, eps)
         self._decaying = [name for name, p in self.parameters.items() if p.ndim >= 2 or not matrices_only]
+
+    def _check_lr(self, value: float) -> None:
+        super()._check_lr(value)
+        if not value * self.weight_decay < 1:
+            raise ValueError(
+                f"lr is {value} and weight_decay is {self.weight_decay}; lr · weight_decay must be below 1, "
+                "or the weights change sign"
+            )
 
     def _apply(self, gradients: dict[str, np.ndarray]) -> None:
         for name in self._decaying:

@@ -79,7 +79,8 @@ class Average:
     def applied(self) -> Iterator[None]:
         """Within this block the parameters have their averages; afterwards, what they had before.
 
-        Raises RuntimeError before the first update, or if it is applied already.
+        Raises RuntimeError before the first update, or if it is applied already; and at the end, if the parameters were
+        changed within, by a step of the optimiser or by load_state: they still get back what they had before.
         """
         if not self.steps:
             raise RuntimeError("there is no average yet: call update() after a step of the optimiser")
@@ -90,11 +91,18 @@ class Average:
         try:
             for name, parameter in self.parameters.items():
                 parameter.assign(self._averages[name])
+            numbers = {name: parameter.number for name, parameter in self.parameters.items()}
             yield
+            changed = [name for name, parameter in self.parameters.items() if parameter.number != numbers[name]]
         finally:
             for name, parameter in self.parameters.items():
                 parameter.assign(own[name])
             self._applied = False
+        if changed:
+            raise RuntimeError(
+                f"changed within applied(): {', '.join(changed)}; the change is undone, since they have their own "
+                "values again: train and load outside of it"
+            )
 
     def state(self) -> dict[str, np.ndarray]:
         """Copies of the number of steps and the averages, "steps" and "average.<name>"."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -53,12 +53,14 @@ class Optimizer:
         self.parameters = named(parameters)
         self.lr = lr
         self.steps = 0  # taken so far
-        self._views: dict[str, list[np.ndarray]] = {}  # by parameter: its values and sums, in its shape
-        self._blocks = [
-            block
-            for dtype in dict.fromkeys(p.dtype for p in self.parameters.values())
-            for block in self._lay_out({name: p for name, p in self.parameters.items() if p.dtype == dtype}, dtype)
-        ]
+        self._make_buffers()
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        """Give a copy buffers of its own: its arrays are copied, or unpickled, one by one, and no views any more."""
+        vars(self).update(attributes)
+        state = self.state()
+        self._make_buffers()
+        self.load_state(state)
 
     @property
     def lr(self) -> float:
@@ -67,9 +69,13 @@ class Optimizer:
 
     @lr.setter
     def lr(self, value: float) -> None:
+        self._check_lr(value)
+        self._lr = float(value)
+
+    def _check_lr(self, value: float) -> None:
+        """Refuse a learning rate out of range; a subclass may refuse more."""
         if not 0 < value < math.inf:
             raise ValueError(f"lr is {value}; it must be above 0 and finite")
-        self._lr = float(value)
 
     def step(self) -> None:
         """Change the parameters in place by one step, given the gradients in ``.grad``, which stay as they are.
@@ -107,15 +113,25 @@ class Optimizer:
         """Take over a state, lr included.
 
         Raises:
-            ValueError: listing all entries that are missing, unknown, or of another shape or dtype; nothing is changed.
+            ValueError: listing all entries that are missing, unknown, or of another shape or dtype, and for steps or lr
+                out of range; nothing is changed.
         """
         refuse_other_entries(arrays, self.state(), "the optimiser")
-        self.steps, self.lr = int(arrays["steps"]), float(arrays["lr"])
+        self.lr = float(arrays["lr"])  # first, since it may be refused
+        self.steps = int(arrays["steps"])
         for i, kind in enumerate(self.SUMS, start=1):
             for name, views in self._views.items():
                 views[i][...] = arrays[f"{kind}.{name}"]
 
     # -- the buffers -----------------------------------------------------------------------------------------------
+
+    def _make_buffers(self) -> None:
+        self._views: dict[str, list[np.ndarray]] = {}  # by parameter: its values and sums, in its shape
+        self._blocks = [
+            block
+            for dtype in dict.fromkeys(p.dtype for p in self.parameters.values())
+            for block in self._lay_out({name: p for name, p in self.parameters.items() if p.dtype == dtype}, dtype)
+        ]
 
     def _lay_out(self, parameters: dict[str, Tensor], dtype: np.dtype) -> Iterator[Block]:
         """Move parameters of one dtype into new buffers, and cut these into blocks."""
@@ -160,7 +176,10 @@ class Optimizer:
 
 
 def refuse_other_entries(got: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray], owner: str) -> None:
-    """Raise ValueError listing all entries of a state that are missing, unknown, or of another shape or dtype."""
+    """Raise ValueError listing all entries of a state that are missing, unknown, or of another shape or dtype.
+
+    A negative number of "steps" is refused too.
+    """
     wrong = [f"{name} is missing" for name in wanted if name not in got]
     wrong += [f"{name} is unknown to {owner}" for name in got if name not in wanted]
     for name in wanted:
@@ -172,5 +191,7 @@ def refuse_other_entries(got: Mapping[str, np.ndarray], wanted: Mapping[str, np.
                 f"{name} is {np.asarray(got[name]).dtype} {np.shape(got[name])}, "
                 f"{owner} wants {wanted[name].dtype} {wanted[name].shape}"
             )
+    if not wrong and got["steps"] < 0:
+        wrong = [f"steps is {got['steps']}, it must be at least 0"]
     if wrong:
         raise ValueError("the state does not fit, nothing was loaded:\n  " + "\n  ".join(wrong))
