@@ -1,4 +1,8 @@
-"""Probability distributions: log_prob, sample, rsample, entropy, and their divergences. Units are nats."""
+"""Probability distributions: log_prob, sample, rsample, entropy, and their divergences. Units are nats.
+
+Read ``distribution`` for what each can do, then ``normal``, ``bernoulli``, ``categorical`` and ``independent``; then
+``kl`` and ``discrete_kl``. ``arguments``, what is refused and why, when needed.
+"""
 
 from scratchgen.distributions.bernoulli import Bernoulli
 from scratchgen.distributions.categorical import Categorical

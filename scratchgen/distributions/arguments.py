@@ -6,7 +6,8 @@ Parameters are checked when the distribution is made, x in ``log_prob``, the num
     values              of plain arrays, such as data, a prior or parameters by hand, in one pass over them
 
 The values of a Tensor are not looked at. A network computed them, and ``detect_anomaly`` finds a NaN where it was born;
-here the look would cost every training step a pass over every output.
+here the look would cost every training step a pass over every output. Only ``sample`` of a discrete distribution looks,
+since a NaN would come out as a plain 0.
 """
 
 from __future__ import annotations
@@ -39,15 +40,28 @@ def shape_of(n: int | Shape) -> Shape:
     return shape
 
 
+def unmasked(name: str, value: Any) -> Any:
+    """``value``, unless it is a masked array, whose mask ``np.asarray`` would drop.
+
+    Raises:
+        TypeError: for a masked array.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, and its mask would be lost: leave the masked values out, or fill them"
+        )
+    return value
+
+
 def array_of(name: str, value: Any) -> Any:
     """A parameter as a Tensor or array of floats; a Python number stays one.
 
     Raises:
-        TypeError: for another dtype than float32 and float64.
+        TypeError: for another dtype than float32 and float64; for a masked array.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    array = value if isinstance(value, Tensor) else np.asarray(value)
+    array = value if isinstance(value, Tensor) else np.asarray(unmasked(name, value))
     if array.dtype not in FLOATS:
         raise TypeError(f"{name} is {array.dtype}; it must be float32 or float64: {name}.astype(np.float64)")
     return array
@@ -109,7 +123,7 @@ def floats(name: str, x: Any, dtype: np.dtype, whole: bool = False) -> Any:
         whole: whether integers and bools are values of x too; they are converted.
 
     Raises:
-        TypeError: for another dtype.
+        TypeError: for another dtype; for a masked array.
     """
     if isinstance(x, Tensor):
         if x.dtype == dtype:
@@ -117,7 +131,7 @@ def floats(name: str, x: Any, dtype: np.dtype, whole: bool = False) -> Any:
     elif isinstance(x, (int, float)):
         return np.asarray(x, dtype)
     else:
-        x = np.asarray(x)
+        x = np.asarray(unmasked(name, x))
         if x.dtype == dtype:
             return x
         if x.dtype.kind in "biu":

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import bernoulli_log_prob, sigmoid, softplus
-from scratchgen.distributions.arguments import Shape, floats, parameters, require_shape, shape_of
+from scratchgen.distributions.arguments import Shape, floats, parameters, require, require_shape, shape_of
 from scratchgen.distributions.distribution import Distribution, values
 from scratchgen.random import Rng, generator
 
@@ -70,8 +70,9 @@ class Bernoulli(Distribution):
 
         Raises:
             TypeError: for n that is no int or tuple, or rng that is no Generator or seed.
-            ValueError: for a negative n.
+            ValueError: for a negative n; for logits that are NaN or inf.
         """
+        require("logits", values(self.logits), np.isfinite, "it must be finite")
         ones = generator(rng).random(shape_of(n) + self.batch_shape) < values(self.mean)
         return np.asarray(ones, self.dtype)
 

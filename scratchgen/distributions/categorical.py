@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import categorical_log_prob, log_softmax, softmax
-from scratchgen.distributions.arguments import Shape, array_of, require, require_shape, shape_of
+from scratchgen.distributions.arguments import Shape, array_of, require, require_shape, shape_of, unmasked
 from scratchgen.distributions.distribution import Distribution, values
 from scratchgen.random import Rng, generator
 
@@ -38,7 +38,7 @@ class Categorical(Distribution):
         shape = np.shape(self.logits)
         if not shape or shape[-1] == 0:
             raise ValueError(f"logits has shape {shape}; it must be (…, K) with at least one category")
-        require("logits", self.logits, lambda logit: logit < np.inf, "it must be finite, or -inf for probability 0")
+        require_logits(self.logits)
         self.batch_shape, self.event_shape, self.dtype = shape[:-1], (), self.logits.dtype
 
     @property
@@ -71,11 +71,11 @@ class Categorical(Distribution):
             x: integers (*sample_shape, *batch_shape).
 
         Raises:
-            TypeError: for x that are not integers.
+            TypeError: for x that are not integers; for a masked array.
             ValueError: for x outside 0 … K − 1, with value and index; for another shape; for a row of logits of
                 nothing but −inf.
         """
-        require_shape(x, self.batch_shape)
+        require_shape(unmasked("x", x), self.batch_shape)
         logits, shape = self.logits, np.shape(x)
         if shape != self.batch_shape:  # a sample shape: every row of logits is asked several times
             logits = np.broadcast_to(logits, (*shape, logits.shape[-1]))
@@ -86,8 +86,9 @@ class Categorical(Distribution):
 
         Raises:
             TypeError: for n that is no int or tuple, or rng that is no Generator or seed.
-            ValueError: for a negative n.
+            ValueError: for a negative n; for logits that are NaN or inf, or a row of nothing but −inf.
         """
+        require_logits(values(self.logits))
         cumulative = np.cumsum(values(self.probabilities), axis=-1, dtype=np.float64)
         u = generator(rng).random(shape_of(n) + self.batch_shape)[..., None] * cumulative[..., -1:]
         return np.asarray(np.sum(u >= cumulative, axis=-1))  # u < its total, even rounded: so never K
@@ -97,3 +98,12 @@ class Categorical(Distribution):
         log_p = log_softmax(self.logits)
         p = np.exp(log_p)
         return -np.sum(p * np.where(p > 0, log_p, np.zeros_like(p)), axis=-1)
+
+
+def require_logits(logits: Any) -> None:
+    """Refuse a plain array with NaN or inf.
+
+    Raises:
+        ValueError: with value and index.
+    """
+    require("logits", logits, lambda logit: logit < np.inf, "it must be finite, or -inf for probability 0")

@@ -3,7 +3,8 @@
     log p(x) = Σ_j log p_j(x_j)                                                                (1)
     H(p) = Σ_j H(p_j)                                                                          (2)
 
-A sum, not a mean: that would be the logarithm of a D-th root of the probability, and a bound on it bounds nothing else.
+A sum, not a mean: a mean would be the logarithm of the D-th root of p(x), and an ELBO made with it would be no bound on
+log p(x).
 """
 
 from __future__ import annotations

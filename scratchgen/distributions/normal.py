@@ -1,11 +1,13 @@
 """The normal distribution by its mean m and the logarithm v of its variance.
 
     log N(x; m, eᵛ) = −½ (log 2π + v + (x − m)² e^{−v})                                        (1)
-    x = m + e^{v/2} ε,  ε ~ N(0, 1)            the reparameterisation of lecture p. 6          (2)
+    x = m + e^{v/2} η,  η ~ N(0, 1)            the reparameterisation of lecture p. 6          (2)
     entropy = ½ (1 + log 2π + v)                                                               (3)
 
 The log-variance may be any number, so a network can give it without a constraint. The standard deviation is e^{v/2},
 not eᵛ and not v.
+
+A draw by itself has no derivative with respect to m; written as (2) it has: dx/dm = 1, dx/dv = ½ e^{v/2} η.
 
 Source: Bishop, Pattern Recognition and Machine Learning, 2006, equations (2.42) and (1.110); Kingma and Welling,
 arXiv:1312.6114, section 2.4.
@@ -89,8 +91,8 @@ class Normal(Distribution):
 
         Args:
             n: how many, an int or a shape.
-            rng: draws ε.
-            noise: ε itself, of the shape of the result, instead of ``rng``.
+            rng: draws η.
+            noise: η itself, of the shape of the result, instead of ``rng``.
 
         Raises:
             TypeError: without either; for noise of another dtype.
@@ -110,7 +112,7 @@ class Normal(Distribution):
         return self.mean + self.std * noise
 
     def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
-        """ε ~ N(0, 1) for n draws, in the dtype of the parameters."""
+        """η ~ N(0, 1) for n draws, in the dtype of the parameters."""
         return generator(rng).standard_normal(shape_of(n) + self.batch_shape, dtype=self.dtype)
 
     def entropy(self) -> Any:

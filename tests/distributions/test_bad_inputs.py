@@ -12,6 +12,7 @@ from tests.distributions import truth
 
 ZEROS = np.zeros(3)
 SINGLE = np.zeros(3, np.float32)
+MASKED = np.ma.masked_values([0.0, -999.0, 1.0], -999.0)
 IMAGES = np.array([[0, 255, 128]], np.uint8)
 
 
@@ -45,6 +46,9 @@ PARAMETERS: dict[str, tuple[Call, type[Exception], str]] = {
     "text": (lambda: Normal("0", 0.0), TypeError, "mean is <U1"),
     "mixed dtypes": (lambda: Normal(SINGLE, ZEROS), TypeError, "mean is float32, logvar is float64"),
     "mixed Tensors": (lambda: Normal(Tensor(ZEROS), Tensor(SINGLE)), TypeError, "mean is float64, logvar is float32"),
+    "masked mean": (lambda: Normal(MASKED, 0.0), TypeError, "mean is a masked array.*mask would be lost.*leave"),
+    "masked logits of coins": (lambda: Bernoulli(MASKED), TypeError, "logits is a masked array"),
+    "masked logits of dice": (lambda: Categorical(MASKED), TypeError, "logits is a masked array"),
     "shapes": (lambda: Normal(ZEROS, np.zeros(4)), ValueError, r"not broadcast: mean is \(3,\), logvar is \(4,\)"),
     "no event axes": (lambda: Independent(normal(), 0), ValueError, "event_dims is 0.* has 1 batch axes"),
     "too many event axes": (lambda: Independent(normal(), 2), ValueError, "event_dims is 2"),
@@ -64,6 +68,9 @@ DATA: dict[str, tuple[Call, type[Exception], str]] = {
         TypeError,
         "int64.*of floats: x.astype.float64",
     ),
+    "masked density": (lambda: normal().log_prob(MASKED), TypeError, "x is a masked array"),
+    "masked coins": (lambda: Bernoulli(ZEROS).log_prob(MASKED), TypeError, "x is a masked array"),
+    "masked dice": (lambda: Categorical(ROWS[:1]).log_prob(np.ma.array([0], mask=[1])), TypeError, "x is a masked"),
     "above 1": (lambda: Bernoulli(ZEROS).log_prob([0.0, 1.5, 0.0]), ValueError, r"x has 1.5 at \(1,\).*\[0, 1\]"),
     "below 0": (lambda: Bernoulli(ZEROS).log_prob([0.0, 0.0, -0.1]), ValueError, r"x has -0.1 at \(2,\).*\[0, 1\]"),
     "NaN coin": (lambda: Bernoulli(ZEROS).log_prob(with_nan(2, 3)), ValueError, r"x has nan at \(1, 2\)"),
@@ -111,6 +118,22 @@ SAMPLING: dict[str, tuple[Call, type[Exception], str]] = {
         lambda: normal().rsample(2, noise=ZEROS),
         ValueError,
         r"noise has shape \(3,\); with n=2 it must be \(2, 3\)",
+    ),
+    "masked noise": (lambda: normal().rsample((), noise=MASKED), TypeError, "noise is a masked array"),
+    "NaN from a network into coins": (
+        lambda: Bernoulli(Tensor(with_nan(2, 3))).sample(4, 0),
+        ValueError,
+        r"logits has nan at \(1, 2\)",
+    ),
+    "NaN from a network into dice": (
+        lambda: Categorical(Tensor(with_nan(2, 3))).sample(4, 0),
+        ValueError,
+        r"logits has nan at \(1, 2\)",
+    ),
+    "inf from a network into vectors of dice": (
+        lambda: Independent(Categorical(Tensor([[0.0, np.inf]])), 1).sample(4, 0),
+        ValueError,
+        r"logits has inf at \(0, 1\)",
     ),
     "noise of another dtype": (lambda: normal().rsample((), noise=SINGLE), TypeError, "noise is float32"),
     "no gradient through coins": (lambda: Bernoulli(ZEROS).rsample(3, 0), NotImplementedError, "Bernoulli has no"),

@@ -102,11 +102,19 @@ def test_samples_carry_no_graph() -> None:
             np.testing.assert_array_equal(x, maker(*(leaf.data for leaf in leaves)).sample(n, rng=0))
 
 
+def test_a_hundred_thousand_sides_are_told_apart_in_float32() -> None:
+    """Equal sides: u falls on side ⌊K u⌋, which a cumulative sum in float32 misses by many."""
+    K = 100_000
+    p = Categorical(np.zeros(K, np.float32))
+    for k in (0, 1, 50_000, 77_777, K - 1):
+        assert p.sample((), Always((k + 0.5) / K)) == k
+
+
 # -- reparameterised samples -------------------------------------------------------------------------------------------
 
 
 def test_a_reparameterised_sample_is_mean_plus_std_times_noise() -> None:
-    """Equation (2) of normal.py, and its derivatives 1 and ½ e^{v/2} ε, where another broadcasts."""
+    """Equation (2) of normal.py, and its derivatives 1 and ½ e^{v/2} η, where another broadcasts."""
     mean, logvar, noise = truth.draw(((3,), (2, 1), (5, 2, 3)), 1)
     x, (by_mean, by_logvar) = truth.slopes(lambda m, v: Normal(m, v).rsample(5, noise=noise), mean, logvar)
     std = np.exp(logvar / 2)
@@ -141,8 +149,17 @@ def test_both_samplers_draw_the_same(kind: str) -> None:
     np.testing.assert_array_equal(p.sample((4, 2), rng=3), p.rsample((4, 2), noise=noise))
 
 
+def test_noise_that_is_drawn_has_the_gradients_of_noise_that_is_given() -> None:
+    mean, logvar = truth.draw(((2, 3), (2, 3)), 1)
+    noise = np.random.default_rng(3).standard_normal((4, 2, 3))
+    drawn = truth.slopes(lambda m, v: Normal(m, v).rsample(4, rng=3), mean, logvar)
+    given = truth.slopes(lambda m, v: Normal(m, v).rsample(4, noise=noise), mean, logvar)
+    np.testing.assert_array_equal(drawn[0], given[0])
+    np.testing.assert_array_equal(drawn[1], given[1])
+
+
 def test_log_prob_of_a_sample_is_differentiated_through_both() -> None:
-    """log N(m + e^{v/2} ε; m, eᵛ) = −½ (log 2π + v + ε²): 0 with respect to m, −½ with respect to v, for any ε."""
+    """log N(m + e^{v/2} η; m, eᵛ) = −½ (log 2π + v + η²): 0 with respect to m, −½ with respect to v, for any η."""
     mean, logvar, noise = truth.draw(((2, 3), (2, 3), (2, 3)), 1)
 
     def f(m: Tensor, v: Tensor) -> Tensor:
