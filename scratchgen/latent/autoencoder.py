@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
+from scratchgen.latent.arguments import require_rows
 from scratchgen.latent.likelihoods import Likelihood
 from scratchgen.nn import Module
 from scratchgen.random import Rng
@@ -41,7 +42,12 @@ class Autoencoder(Module):
         return self.encoder(self.likelihood.to_network(x, self.dtype))
 
     def loss(self, x: Any, rng: Rng | None = None) -> Tensor:
-        """−log p(x | z) at the code (1), averaged over the batch, nats per example; it needs no ``rng``."""
+        """−log p(x | z) at the code (1), averaged over the batch, nats per example; it needs no ``rng``.
+
+        Raises:
+            ValueError: for an empty batch.
+        """
+        require_rows(x, "a mean over the batch")
         return -np.mean(self.likelihood(self.decoder(self.encode(x))).log_prob(x))
 
     def reconstruct(self, x: Any) -> np.ndarray:

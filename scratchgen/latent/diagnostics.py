@@ -19,12 +19,17 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.distributions import kl_divergence
+from scratchgen.distributions import Distribution, kl_divergence
+from scratchgen.latent.arguments import require_rows
 from scratchgen.latent.vae import VAE
 
 
 def kl_per_dimension(model: VAE, x: Any) -> np.ndarray:
     """The terms of (1), averaged over the batch: (latent,), in nats.
+
+    Raises:
+        TypeError: for a model that is no VAE.
+        ValueError: for an empty batch.
 
     >>> from scratchgen.latent import BernoulliLikelihood
     >>> from scratchgen.nn import MLP
@@ -32,15 +37,17 @@ def kl_per_dimension(model: VAE, x: Any) -> np.ndarray:
     >>> kl_per_dimension(model, np.zeros((5, 6), dtype=np.float32)).shape
     (2,)
     """
+    require_rows(x, "a mean over the batch")
     with no_grad():
-        q = model.encode(x)
-        return np.mean(kl_divergence(q.base, model.prior(q.mean).base).data, axis=0)
+        q = posterior(model, x)
+        return np.mean(kl_divergence(q, model.prior(q.mean).base).data, axis=0)
 
 
 def active_units(model: VAE, x: Any, threshold: float = 0.01) -> np.ndarray:
     """Which dimensions of z are active (2): (latent,) bools.
 
     Raises:
+        TypeError: for a model that is no VAE.
         ValueError: for fewer than two rows of x, which have no variance.
 
     >>> from scratchgen.latent import BernoulliLikelihood
@@ -49,7 +56,17 @@ def active_units(model: VAE, x: Any, threshold: float = 0.01) -> np.ndarray:
     >>> active_units(model, np.zeros((5, 6), dtype=np.float32))        # all x alike
     array([False, False])
     """
-    if len(x) < 2:
-        raise ValueError(f"x has {len(x)} rows; a variance over the data needs at least 2")
+    require_rows(x, "a variance over the data", least=2)
     with no_grad():
-        return np.var(model.encode(x).mean.data, axis=0) > threshold
+        return np.var(posterior(model, x).mean.data, axis=0) > threshold
+
+
+def posterior(model: VAE, x: Any) -> Distribution:
+    """q(z_j | x) for each x and each dimension of z, a batch (B, latent) of them.
+
+    Raises:
+        TypeError: for a model that is no VAE, such as an Autoencoder, whose code is a point.
+    """
+    if not isinstance(model, VAE):
+        raise TypeError(f"model is of class {type(model).__name__}; only a VAE has a distribution q(z | x) of codes")
+    return model.encode(x).base

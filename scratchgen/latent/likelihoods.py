@@ -20,8 +20,8 @@ import numpy as np
 
 from scratchgen.autodiff import softplus
 from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
-
-Shape = tuple[int, ...]
+from scratchgen.distributions.arguments import require, unmasked
+from scratchgen.latent.arguments import Shape, require_int, shape_of_event
 
 
 class Likelihood(ABC):
@@ -30,7 +30,7 @@ class Likelihood(ABC):
     numbers: int
 
     def __init__(self, event_shape: int | Shape) -> None:
-        self.event_shape = (event_shape,) if isinstance(event_shape, int) else tuple(event_shape)
+        self.event_shape = shape_of_event(event_shape)
 
     @property
     def outputs(self) -> int:
@@ -111,14 +111,22 @@ class CategoricalLikelihood(Likelihood):
 
     def __init__(self, event_shape: int | Shape, levels: int) -> None:
         super().__init__(event_shape)
-        if levels < 2:
-            raise ValueError(f"levels is {levels}; there must be at least 2")
-        self.numbers = levels
+        require_int("levels", levels, least=2)
+        self.numbers = int(levels)
 
     def components(self, parameters: Any) -> Categorical:
         """A die for each component."""
         return Categorical(parameters)
 
     def to_network(self, x: Any, dtype: Any) -> Any:
-        """Levels to numbers from −1 to 1."""
+        """Levels to numbers from −1 to 1.
+
+        Raises:
+            TypeError: for x that are not integers; for a masked array.
+            ValueError: for x outside 0 … levels − 1, with value and index.
+        """
+        x, expected = np.asarray(unmasked("x", x)), f"integers from 0 to {self.numbers - 1}"
+        if x.dtype.kind not in "iu":
+            raise TypeError(f"x is {x.dtype}; it must be {expected}")
+        require("x", x, lambda level: (level >= 0) & (level < self.numbers), f"it must be {expected}")
         return np.asarray(x, dtype) * (2 / (self.numbers - 1)) - 1

@@ -45,12 +45,20 @@ class ConvEncoder(Module):
 
     def __init__(self, size: int, latent: int, rng: Rng, channels: int = 64, dtype: Any = np.float32) -> None:
         rng, side = generator(rng), quarter(size)
+        self.size = size
         self.half = Conv2d(1, channels, 4, rng, stride=2, padding=1, dtype=dtype)
         self.quarter = Conv2d(channels, 2 * channels, 4, rng, stride=2, padding=1, dtype=dtype)
         self.to_code = Linear(side * side * 2 * channels, 2 * latent, rng, dtype=dtype)
 
     def forward(self, x: Any) -> Tensor:
-        """(B, size, size, 1) → (B, 2 × latent)."""
+        """(B, size, size, 1) → (B, 2 × latent).
+
+        Raises:
+            ValueError: for images of another size.
+        """
+        shape = np.shape(x)
+        if shape[1:] != (self.size, self.size, 1):
+            raise ValueError(f"x has shape {shape}; the encoder wants (B, {self.size}, {self.size}, 1)")
         h = relu(self.half(x))  # (B, s/2, s/2, c)
         h = relu(self.quarter(h))  # (B, s/4, s/4, 2c)
         return self.to_code(h.reshape(len(h), -1))

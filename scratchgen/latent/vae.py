@@ -23,6 +23,7 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, logsumexp, no_grad
 from scratchgen.distributions import Distribution, Independent, Normal, kl_divergence
+from scratchgen.latent.arguments import require_int, require_rows
 from scratchgen.latent.likelihoods import Likelihood
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
@@ -52,6 +53,7 @@ class VAE(Module):
         analytic_kl: (4) if true, (5) if false.
 
     Raises:
+        TypeError: for latent that is no int.
         ValueError: for latent < 1 or beta < 0.
 
     >>> from scratchgen.latent.likelihoods import BernoulliLikelihood
@@ -73,8 +75,7 @@ class VAE(Module):
         beta: float = 1.0,
         analytic_kl: bool = True,
     ) -> None:
-        if latent < 1:
-            raise ValueError(f"latent is {latent}; z needs at least one dimension")
+        require_int("latent", latent)
         if not beta >= 0:
             raise ValueError(f"beta is {beta}; it must be 0 or more")
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
@@ -100,8 +101,11 @@ class VAE(Module):
         """p(x | z) (1) for z (B, latent).
 
         Raises:
+            TypeError: for z that is neither an array nor a Tensor.
             ValueError: for z of another width.
         """
+        if not isinstance(z, (np.ndarray, Tensor)):
+            raise TypeError(f"z is a {type(z).__name__}; pass an array: np.asarray(z, dtype=np.{self.dtype})")
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise ValueError(f"z has shape {z.shape}; the decoder wants (B, {self.latent})")
         return self.likelihood(self.decoder(z))
@@ -128,7 +132,12 @@ class VAE(Module):
         return Elbo(reconstruction, kl_divergence(q, p) if self.analytic_kl else q.log_prob(z) - p.log_prob(z))
 
     def loss(self, x: Any, rng: Rng) -> Tensor:
-        """−(reconstruction − beta · KL), averaged over the batch: what training minimises, in nats per example."""
+        """−(reconstruction − beta · KL), averaged over the batch: what training minimises, in nats per example.
+
+        Raises:
+            ValueError: for an empty batch.
+        """
+        require_rows(x, "a mean over the batch")
         reconstruction, kl = self.elbo(x, rng)
         return -np.mean(reconstruction - self.beta * kl)
 
@@ -138,10 +147,9 @@ class VAE(Module):
         Its expectation (6) is a lower bound, close to log p(x) for many samples.
 
         Raises:
-            ValueError: for samples < 1.
+            TypeError, ValueError: for samples that is no int, or less than 1.
         """
-        if samples < 1:
-            raise ValueError(f"samples is {samples}; at least one is needed")
+        require_int("samples", samples)
         rng = generator(rng)
         log_weights = []
         with no_grad():
@@ -154,7 +162,12 @@ class VAE(Module):
     # -- what it makes ---------------------------------------------------------------------------------------------
 
     def sample(self, n: int, rng: Rng) -> np.ndarray:
-        """n draws of x: z from the prior, then x from p(x | z) (1)."""
+        """n draws of x: z from the prior, then x from p(x | z) (1).
+
+        Raises:
+            TypeError, ValueError: for n that is no int, or negative.
+        """
+        require_int("n", n, least=0)
         rng = generator(rng)
         with no_grad():
             z = rng.standard_normal((n, self.latent), dtype=self.dtype)

@@ -37,6 +37,13 @@ def test_a_constant_mean_is_not_active_however_far_from_the_prior():
     assert not active_units(model, truth.X)[1]
 
 
-def test_one_row_has_no_variance():
-    with pytest.raises(ValueError, match=r"x has 1 rows.* at least 2"):
-        active_units(truth.model(), truth.X[:1])
+def test_a_unit_is_active_if_the_variance_of_its_mean_is_above_a_hundredth():
+    # Equation (2) with the means ±√0.02 and ±√0.005: a deviation of 0.07 is more than 0.01, a variance of 0.005 less.
+    model = truth.model()
+    weights = np.zeros((truth.DIM, 2 * truth.LATENT))
+    weights[0, :2] = np.sqrt([0.02, 0.005])
+    model.encoder.W.assign(weights)
+    x = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(active_units(model, x), [True, False])
+    np.testing.assert_array_equal(active_units(model, x, threshold=0.004), [True, True])
+    np.testing.assert_array_equal(active_units(model, x, threshold=0.021), [False, False])

@@ -1,11 +1,20 @@
 """Likelihoods are distributions of x: their probabilities sum or integrate to 1, over vectors of two dimensions."""
 
+import inspect
 from itertools import product
 
 import numpy as np
 import pytest
 
-from scratchgen.latent import BernoulliLikelihood, CategoricalLikelihood, GaussianLikelihood
+from scratchgen.latent import (
+    VAE,
+    BernoulliLikelihood,
+    CategoricalLikelihood,
+    ConvDecoder,
+    ConvEncoder,
+    GaussianLikelihood,
+)
+from scratchgen.latent.diagnostics import active_units
 
 LEVELS = 5
 PIXELS = np.array(list(product(range(LEVELS), repeat=2)))  # all images of two pixels
@@ -34,3 +43,27 @@ def test_a_gaussian_likelihood_integrates_to_one():
     axis = np.linspace(-16, 16, 401)
     x = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)[:, :, None]
     assert np.exp(p.log_prob(x)).sum() * (axis[1] - axis[0]) ** 2 == pytest.approx(1, abs=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_network_sees_levels_from_minus_one_to_one(dtype):
+    seen = CategoricalLikelihood(LEVELS, np.int64(LEVELS)).to_network(np.arange(LEVELS, dtype=np.uint8)[None], dtype)
+    assert seen.dtype == dtype
+    np.testing.assert_array_equal(seen, [[-1.0, -0.5, 0.0, 0.5, 1.0]])
+
+
+@pytest.mark.parametrize(
+    "function, name, default",
+    [
+        (GaussianLikelihood, "least", -6.0),
+        (VAE, "beta", 1.0),
+        (VAE, "analytic_kl", True),
+        (VAE.log_prob, "samples", 100),
+        (ConvEncoder, "channels", 64),
+        (ConvDecoder, "channels", 64),
+        (ConvDecoder, "numbers", 1),
+        (active_units, "threshold", 0.01),
+    ],
+)
+def test_defaults_are_those_documented(function, name, default):
+    assert inspect.signature(function).parameters[name].default == default
