@@ -330,6 +330,14 @@ def test_any_bit_generator_is_restored(kind, tmp_path):
     assert history == resumed_history
 
 
+def test_the_noise_of_the_evaluations_comes_from_the_file(tmp_path):
+    options = {"validation": VALIDATION, "evaluate_every": 2}
+    _, straight = run(Line(noise=1.0), steps=9, **options)
+    run(Line(noise=1.0), steps=5, checkpoint=tmp_path / "run.ckpt", **options)
+    _, resumed = run(Line(noise=1.0), steps=9, rng=123, checkpoint=tmp_path / "run.ckpt", resume=True, **options)
+    assert resumed == straight
+
+
 def test_a_finished_training_resumes_to_the_same_result(tmp_path):
     model = train(7, tmp_path / "run.ckpt", resume=False)
     again = train(7, tmp_path / "run.ckpt", resume=True)
@@ -453,8 +461,74 @@ def test_a_second_ctrl_c_raises_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(model, steps=9, on_step=press_ctrl_c(at=5, times=2), checkpoint=path)
     assert len(model.calls) == 5
-    assert checkpoint.load(path)[1]["step"] == 4  # of the last evaluation
+    assert checkpoint.load(path)[1]["step"] == 5  # saved all the same
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class Raising(Line):
+    """Its loss raises: when training in step ``at``, or in the ``at``-th call in evaluation mode."""
+
+    def __init__(self, at, training):
+        super().__init__(noise=1.0)
+        self.at, self.in_training = at, training
+
+    def loss(self, x, y, rng):
+        loss = super().loss(x, y, rng)  # which has drawn from the rng
+        if self.training == self.in_training and len(self.losses if self.training else self.evaluations) > self.at:
+            raise ZeroDivisionError
+        return loss
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize(("at", "training", "saved"), [(5, True, 5), (8, True, 8), (5, False, 8)])
+def test_an_error_in_the_loss_loses_no_work(at, training, saved, averaged, tmp_path):
+    """Step 8 begins an epoch, and in step 5 and at the second evaluation (3 batches each) something is under way."""
+    path = tmp_path / "run.ckpt"
+
+    def go(model, **options):
+        average = Average(model.parameters(), 0.5) if averaged else None
+        optimizer = Adam(model.parameters(), lr=0.1)
+        return run(model, optimizer=optimizer, steps=14, validation=VALIDATION, patience=9, average=average, **options)
+
+    with pytest.raises(ZeroDivisionError):
+        go(Raising(at, training), checkpoint=path)
+    assert checkpoint.load(path)[1]["step"] == saved
+    resumed, history = go(Line(noise=1.0), checkpoint=path, resume=True)
+    straight, straight_history = go(Line(noise=1.0), checkpoint=tmp_path / "straight.ckpt")
+    assert_same_bits(resumed.state(), straight.state())
+    assert history == straight_history
+    assert_same_file(path, tmp_path / "straight.ckpt")
+
+
+@pytest.mark.parametrize("broken", ["_update", "touch"])
+def test_half_a_step_is_not_saved(broken, monkeypatch, tmp_path):
+    path, model = tmp_path / "run.ckpt", Line()
+    optimizer = Adam(model.parameters())
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def on_step(step):
+        if step == 6:
+            monkeypatch.setattr(optimizer if broken == "_update" else Tensor, broken, interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(model, optimizer=optimizer, steps=9, checkpoint=path, on_step=on_step)
+    assert checkpoint.load(path)[1]["step"] == 4  # of the last evaluation
+
+
+def test_a_checkpoint_that_cannot_be_written_any_more_is_not_tried_again(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def on_step(step):
+        if step == 2:
+            (folder / "run.ckpt").unlink()
+            folder.rmdir()
+
+    with pytest.raises(CheckpointError) as caught:
+        run(steps=9, checkpoint=folder / "run.ckpt", on_step=on_step)
+    assert not isinstance(caught.value.__context__, CheckpointError)
 
 
 def test_ctrl_c_with_patience_returns_the_best_weights():
@@ -585,7 +659,10 @@ BAD_DATA = [
     (np.float32(3.0), ValueError, r"data has shape \(\); it must have at least one row"),
     ((X, Y[:9]), ValueError, r"data\[1\] has 9 rows, data\[0\] 10"),
     ((), ValueError, "data is an empty tuple"),
-    (Tensor(X), TypeError, "pass t.data if no gradient is wanted"),
+    (Tensor(X), TypeError, "data is a Tensor; pass its array, t.data"),
+    ((X, Tensor(Y)), TypeError, "data is a Tensor"),
+    (np.ma.masked_less(X, 0), TypeError, "data is a masked array; its mask would be lost"),
+    ((X, np.ma.array(Y)), TypeError, "data is a masked array"),
 ]
 
 
@@ -610,12 +687,20 @@ other = Line()
         ({"steps": 3, "epochs": 1}, ValueError, "steps is 3 and epochs 1; give one of the two"),
         ({"steps": 0}, ValueError, "steps is 0; it must be an integer of at least 1"),
         ({"epochs": 0.5}, ValueError, "epochs is 0.5; it must be an integer"),
-        ({"steps": 3, "batch_size": 0}, ValueError, "batch_size is 0; it must be from 1 to the number of rows, 10"),
-        ({"steps": 3, "batch_size": 11}, ValueError, "batch_size is 11; it must be from 1 to the number of rows, 10"),
+        ({"steps": math.nan}, ValueError, "steps is nan; it must be an integer"),
+        ({"steps": math.inf}, ValueError, "steps is inf; it must be an integer"),
+        ({"epochs": True}, ValueError, "epochs is True; it must be an integer"),
+        ({"steps": 3, "batch_size": 0}, ValueError, "batch_size is 0; it must be an integer of at least 1"),
+        ({"steps": 3, "batch_size": 5.0}, ValueError, "batch_size is 5.0; it must be an integer"),
+        ({"steps": 3, "batch_size": True}, ValueError, "batch_size is True; it must be an integer"),
+        ({"steps": 3, "batch_size": 11}, ValueError, "batch_size is 11; there are only 10 rows"),
         ({"steps": 3, "rng": np.random}, TypeError, "the module np.random"),
         ({"steps": 3, "evaluate_every": 0}, ValueError, "evaluate_every is 0"),
+        ({"steps": 3, "evaluate_every": 2.5}, ValueError, "evaluate_every is 2.5; it must be an integer"),
         ({"steps": 3, "patience": 2}, ValueError, "patience needs validation data"),
         ({"steps": 3, "patience": 0, "validation": VALIDATION}, ValueError, "patience is 0"),
+        ({"steps": 3, "patience": 1.5, "validation": VALIDATION}, ValueError, "patience is 1.5; it must be an integer"),
+        ({"steps": 3, "optimizer": Adam}, TypeError, r"optimizer is .*Adam.*make one from the parameters"),
         ({"steps": 3, "clip": 0.0}, ValueError, "clip is 0.0"),
         ({"steps": 3, "clip": math.nan}, ValueError, "clip is nan"),
         ({"steps": 3, "schedule": lambda step: math.inf}, ValueError, "schedule gives inf for step 2, the last"),

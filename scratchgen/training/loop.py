@@ -26,7 +26,7 @@ from scratchgen.optim.parameters import non_finite
 from scratchgen.random import Rng, generator
 from scratchgen.training.history import History, TrainingError
 from scratchgen.training.interrupt import deferred_interrupt
-from scratchgen.training.minibatches import Minibatches, checked_data
+from scratchgen.training.minibatches import Minibatches, checked_data, whole_number
 from scratchgen.training.progress import Progress
 from scratchgen.training.run import Path, Run, Trainable
 
@@ -54,8 +54,9 @@ def fit(
     """Minimise ``model.loss(batch, rng)``; afterwards the model is in evaluation mode.
 
     Ctrl-C finishes the step, saves, and returns what there is, with ``history.interrupted``; a second one raises at
-    once. With ``checkpoint`` and ``resume`` a training goes on where it stopped, mid-epoch too, and ends bit for bit as
-    if it had never stopped (on one machine, with one NumPy and number of threads).
+    once. An error saves too, unless it comes in the middle of an optimiser's step. With ``checkpoint`` and ``resume`` a
+    training goes on where it stopped, mid-epoch too, and ends bit for bit as if it had never stopped (on one machine,
+    with one NumPy and number of threads).
 
     Args:
         model: an ``nn.Module`` with ``loss(x, rng)``, or any ``Trainable``.
@@ -108,8 +109,8 @@ def fit(
     batches = Minibatches(arrays, batch_size, generator(rng))
     epoch = math.ceil(len(arrays[0]) / batch_size)
     steps = number_of_steps(steps, epochs, epoch)
-    every = epoch if evaluate_every is None else evaluate_every
-    check_settings(steps, every, patience, validation, schedule, clip)
+    every = epoch if evaluate_every is None else whole_number("evaluate_every", evaluate_every)
+    check_settings(steps, patience, validation, schedule, clip)
 
     run = Run(model, optimizer, average, batches, held_out, every, keep_best=patience is not None)
     begin(run, steps, checkpoint, resume)
@@ -118,6 +119,8 @@ def fit(
     try:
         model.train()
         with deferred_interrupt() as interrupted:
+            if run.step % every == 0 and run.recent[1]:  # an error had broken this evaluation off
+                run.evaluate()
             while run.step < steps and not interrupted() and not out_of(patience, history):
                 if on_step is not None:
                     on_step(run.step)
@@ -137,10 +140,12 @@ def fit(
                 run.evaluate()  # after saving: a training that goes on from here has no entry in the middle of nowhere
         if run.best:
             model.load_state(run.best)
-    except FloatingPointError as error:
-        if checkpoint is not None:
+    except BaseException as error:
+        if checkpoint is not None and run.whole and not isinstance(error, CheckpointError):
             run.save(checkpoint)
-        raise TrainingError(run.step, str(error), history) from error
+        if isinstance(error, FloatingPointError):
+            raise TrainingError(run.step, str(error), history) from error
+        raise
     finally:
         model.eval()
         bar.close(history)
@@ -177,6 +182,8 @@ def begin(run: Run, steps: int, path: Path | None, resume: bool) -> None:
 
 def check_model(model: Trainable, optimizer: Optimizer, average: Average | None) -> None:
     """Refuse an optimiser or an average of Tensors that are not this model's: nothing would be trained."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is {optimizer!r}; make one from the parameters: Adam(model.parameters())")
     own = {id(tensor) for tensor in model.parameters().values()}
     held: list[tuple[str, Mapping[str, Tensor]]] = [("optimizer", optimizer.parameters)]
     if average is not None:
@@ -193,22 +200,17 @@ def number_of_steps(steps: int | None, epochs: int | None, epoch: int) -> int:
     """The length of the training in steps; ``epoch`` is that of one epoch."""
     if (steps is None) == (epochs is None):
         raise ValueError(f"steps is {steps} and epochs {epochs}; give one of the two")
-    name, value, unit = ("steps", steps, 1) if epochs is None else ("epochs", epochs, epoch)
-    if value is None or isinstance(value, bool) or value != int(value) or value < 1:
-        raise ValueError(f"{name} is {value}; it must be an integer of at least 1")
-    return int(value) * unit
+    return whole_number("steps", steps) if epochs is None else whole_number("epochs", epochs) * epoch
 
 
 def check_settings(
-    steps: int, every: int, patience: int | None, validation: Any, schedule: Schedule | None, clip: float | None
+    steps: int, patience: int | None, validation: Any, schedule: Schedule | None, clip: float | None
 ) -> None:
     """Refuse now what would fail, or never take effect, later on."""
-    if every < 1:
-        raise ValueError(f"evaluate_every is {every}; it must be at least 1")
-    if patience is not None and patience < 1:
-        raise ValueError(f"patience is {patience}; it must be at least 1")
-    if patience is not None and validation is None:
-        raise ValueError("patience needs validation data to judge by")
+    if patience is not None:
+        whole_number("patience", patience)
+        if validation is None:
+            raise ValueError("patience needs validation data to judge by")
     if clip is not None and not clip > 0:
         raise ValueError(f"clip is {clip}; it must be above 0")
     if schedule is not None and not 0 < schedule(steps - 1) < math.inf:

@@ -20,7 +20,8 @@ def checked_data(data: Any, name: str, parameters: Mapping[str, Tensor]) -> Arra
     numbers and tokens, int32 or int64.
 
     Raises:
-        TypeError: for another dtype: uint8 images have to be scaled, and float64 would turn float32 into float64.
+        TypeError: for another dtype: uint8 images have to be scaled, and float64 would turn float32 into float64; for
+            a Tensor, and for a masked array, whose mask would be lost.
         ValueError: for no rows, different numbers of rows, or a NaN or inf, with its index.
 
     >>> w = Tensor(np.ones(2), requires_grad=True)
@@ -29,9 +30,15 @@ def checked_data(data: Any, name: str, parameters: Mapping[str, Tensor]) -> Arra
         ...
     ValueError: data has NaN at (0, 1); 1 of 4 values
     """
-    arrays = tuple(np.asarray(array) for array in data) if isinstance(data, tuple) else (np.asarray(data),)
-    if not arrays:
+    given = data if isinstance(data, tuple) else (data,)
+    if not given:
         raise ValueError(f"{name} is an empty tuple")
+    for array in given:
+        if isinstance(array, Tensor):
+            raise TypeError(f"{name} is a Tensor; pass its array, t.data")
+        if isinstance(array, np.ma.MaskedArray):
+            raise TypeError(f"{name} is a masked array; its mask would be lost: fill it in, or leave out its rows")
+    arrays = tuple(np.asarray(array) for array in given)
     dtypes: dict[np.dtype, str] = {}  # and the first parameter of each
     for parameter, tensor in parameters.items():
         dtypes.setdefault(tensor.dtype, parameter)
@@ -67,6 +74,13 @@ def refused_dtype(what: str, dtype: np.dtype, dtypes: Mapping[np.dtype, str]) ->
     return f"{what} is {dtype}; {remedy}"
 
 
+def whole_number(name: str, value: Any) -> int:
+    """``value``, if it is an integer of at least 1; raises ValueError for anything else, bools among it."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} is {value}; it must be an integer of at least 1")
+    return int(value)
+
+
 class Minibatches:
     """An endless supply: each epoch deals out every row once, in a new random order; the last batch may be smaller.
 
@@ -80,7 +94,7 @@ class Minibatches:
         position: how many of them have been dealt out.
 
     Raises:
-        ValueError: for a size below 1 or above the number of rows.
+        ValueError: for a size that is no integer from 1 to the number of rows.
 
     >>> batches = Minibatches((np.arange(5),), 2, np.random.default_rng(0))
     >>> drawn = [batches.draw()[0] for _ in range(4)]
@@ -90,9 +104,9 @@ class Minibatches:
 
     def __init__(self, arrays: Arrays, size: int, rng: np.random.Generator) -> None:
         rows = len(arrays[0])
-        if not 1 <= size <= rows:
-            raise ValueError(f"batch_size is {size}; it must be from 1 to the number of rows, {rows}")
-        self.arrays, self.size, self.rng = arrays, size, rng
+        if whole_number("batch_size", size) > rows:
+            raise ValueError(f"batch_size is {size}; there are only {rows} rows")
+        self.arrays, self.size, self.rng = arrays, int(size), rng
         self.order = np.arange(rows)
         self.position = rows  # the first draw begins an epoch
 

@@ -75,6 +75,7 @@ class Run:
         self.history = History()
         self.recent = [0.0, 0]  # the sum and the number of the losses since the last evaluation
         self.best: dict[str, np.ndarray] = {}
+        self.whole = True  # False in the middle of a change, of which nothing must be saved
         # Drawn with or without validation data, so that having them does not change the training.
         self.validation_seed = int(batches.rng.integers(2**63))
 
@@ -84,10 +85,11 @@ class Run:
         """One step of the optimiser on the next minibatch.
 
         Raises:
-            FloatingPointError: for a loss or gradient with a NaN or inf, naming the parameters; the weights, the
-                running sums and the random state are then as they were before.
+            FloatingPointError: for a loss or gradient with a NaN or inf, naming the parameters. After this error and
+                any other before the optimiser's step, the weights, the running sums and the random state are as before.
         """
-        before = self._randomness()
+        before, taken = self._randomness(), self.optimizer.steps
+        self.whole = False
         for tensor in self.tensors.values():
             tensor.grad = None
         try:
@@ -98,13 +100,16 @@ class Run:
             if clip is not None:
                 clip_by_norm(self.optimizer.parameters, clip)
             self.optimizer.step()
-        except FloatingPointError:
-            self._set_randomness(before)
+        except BaseException:
+            if self.optimizer.steps == taken:
+                self._set_randomness(before)
+                self.whole = True
             raise
         if self.average is not None:
             self.average.update()
         self.step += 1
         self.recent = [self.recent[0] + loss.item(), self.recent[1] + 1]
+        self.whole = True
 
     def _where_not_finite(self, loss: Tensor) -> str:
         """Which parameters a loss that is not finite passes on to."""
@@ -125,12 +130,15 @@ class Run:
                 value = mean_loss(self.model, self.validation, self.batches.size, self.validation_seed)
                 if not math.isfinite(value):
                     raise FloatingPointError(f"the validation loss is {value}")
+            self.whole = False
+            if self.validation is not None:
                 self.history.validation.append(value)
             self.history.steps.append(self.step)
             self.history.loss.append(loss / count)
             self.recent = [0.0, 0]
             if self.keep_best and self.history.best_step == self.step:
                 self.best = self.model.state()
+        self.whole = True
 
     def latest(self) -> tuple[float, float | None]:
         """The mean loss since the last evaluation, or of the last one, and the last validation loss."""

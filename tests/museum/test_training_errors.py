@@ -58,6 +58,11 @@ def bad_data(row: int) -> Callable[..., None]:
     return partial(t.test_bad_data_is_refused_before_the_training, data=data, error=error, message=message)
 
 
+def error_in_the_loss(at: int, training: bool, saved: int) -> Callable[..., None]:
+    test = t.test_an_error_in_the_loss_loses_no_work
+    return partial(test, at=at, training=training, saved=saved, averaged=True)
+
+
 ADAM, OPTIMIZER, CLIP, AVERAGE = "optim/adam.py", "optim/optimizer.py", "optim/clipping.py", "optim/averaging.py"
 LOOP, RUN, BATCHES = "training/loop.py", "training/run.py", "training/minibatches.py"
 
@@ -189,6 +194,27 @@ PLANTS: list[tuple[str, str, str, str, Callable[..., None]]] = [
     ("one is not loaded", OPTIMIZER, "views[i][...] = arrays", "views[1][...] = arrays", state(AdamW)),
     ("the number of steps is not loaded", OPTIMIZER, 'int(arrays["steps"])', "self.steps", state(Adam)),
     ("lr is not loaded", OPTIMIZER, 'float(arrays["lr"])', "self.lr", state(SGD)),
+    (
+        "a copy of an optimiser steps through buffers that the weights have left",
+        OPTIMIZER,
+        "        self._make_buffers()\n        self.load_state(state)\n",
+        "",
+        partial(o.test_a_copy_of_parameters_and_optimiser_trains_as_the_first_would, make=Adam, copied=o.COPIES[0]),
+    ),
+    (
+        "AdamW's bound is not checked",
+        ADAM,
+        "if not value * self.weight_decay < 1:",
+        "if False:",
+        o.test_a_learning_rate_too_large_for_the_weight_decay_is_refused_whenever_it_is_set,
+    ),
+    (
+        "a step while the average is applied is lost without a word",
+        AVERAGE,
+        "        if changed:\n",
+        "        if False:\n",
+        o.test_a_change_of_the_weights_while_the_average_is_applied_is_no_silent_loss,
+    ),
     ("the state is no copy", OPTIMIZER, "views[i].copy()", "views[i]", o.test_the_state_is_a_copy),
     (
         "each gradient is clipped by itself",
@@ -484,16 +510,58 @@ PLANTS: list[tuple[str, str, str, str, Callable[..., None]]] = [
     (
         "a failed step has used up random numbers",
         RUN,
-        "            self._set_randomness(before)\n",
+        "                self._set_randomness(before)\n",
         "",
         not_finite(2),
     ),
     (
         "nothing is saved when a step fails",
         LOOP,
-        "    except FloatingPointError as error:\n        if checkpoint is not None:\n",
-        "    except FloatingPointError as error:\n        if False:\n",
+        "if checkpoint is not None and run.whole and not isinstance(error, CheckpointError):",
+        "if False:",
         not_finite(3, clip=1.0),
+    ),
+    (
+        "only a NaN is worth saving before",
+        LOOP,
+        "and run.whole and not isinstance(error, CheckpointError):",
+        "and isinstance(error, FloatingPointError):",
+        error_in_the_loss(5, True, 5),
+    ),
+    (
+        "half a step is saved",
+        LOOP,
+        "and run.whole and",
+        "and",
+        partial(t.test_half_a_step_is_not_saved, broken="touch"),
+    ),
+    (
+        "random numbers are given back for a NaN alone",
+        RUN,
+        "        except BaseException:\n",
+        "        except FloatingPointError:\n",
+        error_in_the_loss(5, True, 5),
+    ),
+    (
+        "an evaluation that was broken off is left out",
+        LOOP,
+        "            if run.step % every == 0 and run.recent[1]:  # an error had broken this evaluation off\n",
+        "            if False:\n",
+        error_in_the_loss(5, False, 8),
+    ),
+    (
+        "resuming keeps the validation seed of the new rng",
+        RUN,
+        'meta["step"], meta["validation_seed"], meta',
+        'meta["step"], self.validation_seed, meta',
+        t.test_the_noise_of_the_evaluations_comes_from_the_file,
+    ),
+    (
+        "a mask is dropped",
+        BATCHES,
+        "if isinstance(array, np.ma.MaskedArray):",
+        "if False:",
+        bad_data(-2),
     ),
     (
         "NaN never is the best, nor an error",
