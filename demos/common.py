@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def perform(module: Any, name: str, options: argparse.Namespace) -> Chapter:
-    """Run a demo, saying first what it will do and how long it takes."""
+    """Run a demo, saying first what it will do and how long it takes; Ctrl-C ends the program with exit code 130."""
     import matplotlib
 
     if not options.show:
         matplotlib.use("Agg")  # no window, and none needed
     print(f"{module.TITLE}: about {module.SECONDS} s\n{(module.__doc__ or '').strip()}\n")
     stage = Stage(module.TITLE, f"python -m {name} --seed {options.seed}", options.out, options.show)
-    module.run(stage, options.seed)
+    try:
+        module.run(stage, options.seed)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; what was finished is in {options.out}", file=sys.stderr)
+        sys.exit(130)  # as a shell reports of a program that Ctrl-C ended: 128 + SIGINT
     return stage.chapter

@@ -73,7 +73,7 @@ def train(
     """AdamW with averaged weights, for 120 epochs or until the validation loss has risen; keeps the best weights."""
     optimizer = AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, matrices_only=True)
     average = Average(model.parameters(), decay=0.99)
-    return fit(
+    history = fit(
         model,
         x,
         optimizer=optimizer,
@@ -85,6 +85,9 @@ def train(
         patience=8,
         rng=rng,
     )
+    if history.interrupted:  # fit ends in good order, but pictures of half a training would not be what they say
+        raise KeyboardInterrupt
+    return history
 
 
 def bounds(model: VAE, x: np.ndarray, rng: np.random.Generator) -> str:

@@ -24,9 +24,8 @@ def test_images_stand_in_reading_order(ax):
 
 @pytest.mark.parametrize("images", [np.full((1, 2, 2), 0.5), np.full((1, 2, 2), 200, np.uint8)])
 def test_zero_is_white_and_vmax_is_black(ax, images):
-    image = plotting.image_grid(images, ax, columns=1, vmax=255.0).images[
-        0
-    ]  # no empty place, whose 0 would be the lowest
+    # One column, for the 0 of an empty place would be the lowest value there is.
+    image = plotting.image_grid(images, ax, columns=1, vmax=255.0).images[0]
     assert image.get_clim() == (0.0, 255.0)
     np.testing.assert_array_equal(image.to_rgba(np.array([[0.0, 255.0]]))[0], [[1, 1, 1, 1], [0, 0, 0, 1]])
     assert image.get_interpolation() == "nearest"

@@ -1,0 +1,98 @@
+"""What all demos share: the options reach the demo, and what it shows reaches the gallery."""
+
+import sys
+import types
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from demos import __main__ as demos
+from demos import page09_vae
+from scratchgen.nn import MLP
+from scratchgen.training import History
+
+
+def demo(title, run):
+    """A module such as those of the demos."""
+    return types.SimpleNamespace(__doc__=f"What {title} is about.", TITLE=title, SECONDS=1, run=run)
+
+
+def show(stage, seed):
+    """A demo with a result and a picture."""
+    stage.say("only progress")
+    stage.result(f"the seed was {seed}")
+    stage.save(plt.figure(), "picture", "A title", "y = 2x", "What it shows.")
+
+
+@pytest.fixture
+def perform(monkeypatch, tmp_path):
+    """Run ``python -m demos`` with these demos, called one, two, … ; gives the gallery's text."""
+
+    def run(*chosen, options=()):
+        modules = dict(zip(["one", "two"], chosen))
+        for name, module in modules.items():
+            monkeypatch.setitem(sys.modules, f"demos.{name}", module)
+        monkeypatch.setattr(demos, "DEMOS", list(modules))
+        monkeypatch.setattr(sys, "argv", ["demos", "--out", str(tmp_path), *options])
+        assert demos.main() == 0
+        return (tmp_path / "index.html").read_text(encoding="utf-8")
+
+    return run
+
+
+def test_the_seed_reaches_the_demo_and_the_command_that_makes_it_again(perform):
+    index = perform(demo("One", show), options=["--seed", "7"])
+    assert "the seed was 7" in index
+    assert "<code>python -m demos.one --seed 7</code>" in index
+
+
+def test_the_seed_is_0_by_default(perform):
+    index = perform(demo("One", show))
+    assert "the seed was 0" in index and "--seed 0<" in index
+
+
+def test_the_gallery_shows_results_and_pictures_but_no_progress(perform, tmp_path):
+    index = perform(demo("One", show))
+    for shown in (
+        '<pre class="equation">the seed was 0</pre>',
+        "<h3>A title</h3>",
+        '<p class="equation">y = 2x</p>',
+        '<img src="picture.png" alt="What it shows.">',
+        "<figcaption>What it shows.</figcaption>",
+    ):
+        assert shown in index
+    assert "only progress" not in index
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_gallery_has_every_demo_in_order(perform):
+    index = perform(demo("First", show), demo("Second", show))
+    assert 0 < index.index("<h2>First</h2>") < index.index("<h2>Second</h2>")
+
+
+def test_saved_figures_are_closed(perform):
+    before = plt.get_fignums()
+    perform(demo("One", show))
+    assert plt.get_fignums() == before
+
+
+def interrupt(stage, seed):
+    """A demo during which Ctrl-C is pressed."""
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_with_a_short_message_and_keeps_what_is_done(perform, capsys, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        perform(demo("First", show), demo("Second", interrupt))
+    assert end.value.code == 130
+    assert capsys.readouterr().err == f"\ninterrupted; what was finished is in {tmp_path}\n"
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "<h2>First</h2>" in index and "Second" not in index
+
+
+def test_ctrl_c_in_a_training_ends_the_demo(monkeypatch):
+    """``fit`` returns in good order after Ctrl-C; the pictures of an unfinished model are not drawn."""
+    monkeypatch.setattr(page09_vae, "fit", lambda *args, **options: History(interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        page09_vae.train(MLP([2, 2], 0), np.zeros((1, 2)), np.zeros((1, 2)), 0, lr=1e-3, weight_decay=0.0)
