@@ -104,8 +104,9 @@ def main(argv: list[str] | None = None) -> None:
             print(f"{peer}: not installed, skipped")
     if not names:
         sys.exit("no peer is left to run")
-    for name in workloads.NAMES:
-        if name in options.only:
+    for i, name in enumerate(options.only, 1):
+        print(f"{i} of {len(options.only)}: {name}", file=sys.stderr, flush=True)
+        if name in workloads.NAMES:
             run_workload(name, names, options.rounds, settings)
     if "startup" in options.only:
         run_startup(names, 3 if options.quick else 11, settings)
