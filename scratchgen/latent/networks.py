@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, relu
+from scratchgen.latent.arguments import require_int
 from scratchgen.nn import Conv2d, ConvTranspose2d, Linear, Module
 from scratchgen.random import Rng, generator
 
@@ -22,9 +23,11 @@ def quarter(size: int) -> int:
     """The side after both convolutions.
 
     Raises:
+        TypeError: for a size that is no int.
         ValueError: unless ``size`` can be halved twice.
     """
-    if size < 4 or size % 4:
+    require_int("size", size)
+    if size % 4:
         raise ValueError(f"size is {size}; two strides of 2 want a multiple of 4, such as 8 or 28: np.pad the images")
     return size // 4
 
@@ -45,6 +48,7 @@ class ConvEncoder(Module):
 
     def __init__(self, size: int, latent: int, rng: Rng, channels: int = 64, dtype: Any = np.float32) -> None:
         rng, side = generator(rng), quarter(size)
+        require_int("latent", latent)
         self.size = size
         self.half = Conv2d(1, channels, 4, rng, stride=2, padding=1, dtype=dtype)
         self.quarter = Conv2d(channels, 2 * channels, 4, rng, stride=2, padding=1, dtype=dtype)
@@ -83,6 +87,7 @@ class ConvDecoder(Module):
         self, size: int, latent: int, rng: Rng, channels: int = 64, numbers: int = 1, dtype: Any = np.float32
     ) -> None:
         rng, side = generator(rng), quarter(size)
+        require_int("latent", latent)
         self.shape = (side, side, 2 * channels)
         self.from_code = Linear(latent, side * side * 2 * channels, rng, relu, dtype=dtype)
         self.half = ConvTranspose2d(2 * channels, channels, 4, rng, stride=2, padding=1, dtype=dtype)

@@ -41,6 +41,10 @@ MAKING: dict[str, tuple[Call, type[Exception], str]] = {
     "negative beta": (lambda: mlp_vae(BITS, beta=-1.0), ValueError, "beta is -1.0"),
     "NaN beta": (lambda: mlp_vae(BITS, beta=float("nan")), ValueError, "beta is nan"),
     "size of images": (lambda: ConvEncoder(10, 2, rng=0), ValueError, "size is 10.*multiple of 4"),
+    "size that is no int": (lambda: ConvDecoder(8.0, 2, rng=0), TypeError, "size is 8.0"),
+    "a code of no numbers": (lambda: ConvEncoder(8, 0, rng=0), ValueError, "latent is 0"),
+    "an image of two and no int": (lambda: ConvDecoder(8, 2.0, rng=0), TypeError, "latent is 2.0"),
+    "a bool": (lambda: BernoulliLikelihood(True), TypeError, r"event_shape\[0\] is True"),
     "one level": (lambda: CategoricalLikelihood(6, levels=1), ValueError, "levels is 1; it must be at least 2"),
     "levels that are no int": (lambda: CategoricalLikelihood(6, levels=2.5), TypeError, "levels is 2.5"),
     "no components": (lambda: BernoulliLikelihood(0), ValueError, r"event_shape\[0\] is 0; it must be at least 1"),
@@ -125,7 +129,8 @@ def test_levels_are_integers_in_their_range(call: Callable[[Any], Any]) -> None:
 
 
 def test_the_integers_of_numpy_are_ints() -> None:
-    assert BernoulliLikelihood(np.int64(6)).event_shape == (6,)
+    (size,) = BernoulliLikelihood(np.int64(6)).event_shape
+    assert size == 6 and type(size) is int
     assert CategoricalLikelihood((np.int32(2), 3), levels=np.int64(5)).outputs == 30
     assert VAE(MODEL.encoder, MODEL.decoder, BITS, latent=np.int64(2)).sample(np.int64(3), rng=0).shape == (3, 6)
 

@@ -141,19 +141,19 @@ def test_the_reconstruction_is_decoded_from_the_posterior_mean():
 def test_what_needs_no_gradient_records_no_graph():
     recorded = []
 
-    class Watched(VAE):
-        def decode(self, z):
-            p = super().decode(z)
-            recorded.append(p.mean.requires_grad)
-            return p
+    class Watched(GaussianLikelihood):
+        def components(self, parameters):
+            recorded.append(parameters.requires_grad)
+            return super().components(parameters)
 
-    model = truth.model()
-    watched = Watched(model.encoder, model.decoder, model.likelihood, truth.LATENT)
-    watched.loss(truth.X, rng=0)
-    watched.log_prob(truth.X, rng=0, samples=1)
-    watched.sample(3, rng=0)
-    watched.reconstruct(truth.X)
-    assert recorded == [True, False, False, False]
+    model, likelihood = truth.model(), Watched(truth.DIM)
+    vae = VAE(model.encoder, model.decoder, likelihood, truth.LATENT)
+    vae.loss(truth.X, rng=0)
+    vae.log_prob(truth.X, rng=0, samples=1)
+    vae.sample(3, rng=0)
+    vae.reconstruct(truth.X)
+    Autoencoder(MLP([3, 2], rng=0, dtype=np.float64), model.decoder, likelihood).reconstruct(truth.X)
+    assert recorded == [True, False, False, False, False]
 
 
 # -- other networks and likelihoods ------------------------------------------------------------------------------------

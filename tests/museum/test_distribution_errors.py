@@ -158,6 +158,20 @@ OTHERS: dict[str, tuple[Plant, Check]] = {
     "std is the variance": (instead_of(Normal, "std", property(lambda p: np.exp(p.logvar))), reparameterised),
     "samples by the variance": (instead_of(Normal, "sample", drawn(lambda p: np.exp(p.logvar))), moments),
     "samples by the log-variance": (instead_of(Normal, "sample", drawn(lambda p: p.logvar)), moments),
+    "no gradient of the mean where noise is drawn": (
+        instead_of(
+            Normal,
+            "rsample",
+            lambda p, n, rng=None, noise=None: (
+                values(p.mean) + p.std * p.draw_noise(n, rng) if noise is None else p.mean + p.std * noise
+            ),
+        ),
+        test_sampling.test_noise_that_is_drawn_has_the_gradients_of_noise_that_is_given,
+    ),
+    "cumulative sum in float32": (
+        instead_of(Categorical, "sample", lambda p, n, rng: inverse_cdf(p, n, rng, np.greater_equal)),
+        test_sampling.test_a_hundred_thousand_sides_are_told_apart_in_float32,
+    ),
     "one noise for the batch": (
         instead_of(Normal, "draw_noise", one_noise_for_all),
         test_sampling.test_normal_samples_are_normal_and_independent,

@@ -12,10 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scratchgen.autodiff import logsumexp, no_grad
+from scratchgen.autodiff import logsumexp, no_grad, relu
 from scratchgen.distributions import Bernoulli, Independent, Normal, kl, kl_divergence
-from scratchgen.latent import VAE, CategoricalLikelihood, Elbo, GaussianLikelihood, diagnostics, vae
-from tests.latent import test_diagnostics, test_likelihoods, test_vae
+from scratchgen.latent import (
+    VAE,
+    Autoencoder,
+    CategoricalLikelihood,
+    ConvDecoder,
+    Elbo,
+    GaussianLikelihood,
+    diagnostics,
+    vae,
+)
+from tests.latent import test_diagnostics, test_likelihoods, test_networks, test_vae
 from tests.museum.test_distribution_errors import Check, Plant, closed_form, instead_of, is_caught
 
 # -- the tests ---------------------------------------------------------------------------------------------------------
@@ -98,14 +107,21 @@ def prior(logvar: float) -> Plant:
     return instead_of(VAE, "prior", wrong)
 
 
-def sample(z_of: Callable[[np.ndarray], np.ndarray], mean: bool = False) -> Plant:
+def sample(z_of: Callable[[np.ndarray], np.ndarray], mean: bool = False, same_seed: bool = False) -> Plant:
     def wrong(self: VAE, n: int, rng: Any) -> np.ndarray:
-        rng = np.random.default_rng(rng)
+        seed, rng = rng, np.random.default_rng(rng)
         with no_grad():
             p = self.decode(z_of(rng.standard_normal((n, self.latent))))
-            return p.mean.data if mean else p.sample((), rng)
+            return p.mean.data if mean else p.sample((), seed if same_seed else rng)
 
     return instead_of(VAE, "sample", wrong)
+
+
+def reconstruct(z_of: Callable[[Any], Any]) -> Plant:
+    def wrong(self: VAE, x: Any) -> np.ndarray:
+        return self.decode(z_of(self.encode(x))).mean.data
+
+    return instead_of(VAE, "reconstruct", wrong)
 
 
 class Grey(Bernoulli):
@@ -200,6 +216,42 @@ PLANTS: dict[str, tuple[Plant, Check]] = {
     ),
     "samples are means of p(x | z)": (sample(lambda z: z, mean=True), moments),
     "samples of a prior with half the variance": (sample(lambda z: z * np.sqrt(0.5)), moments),
+    "the seed itself for z and for x": (
+        sample(lambda z: z, same_seed=True),
+        test_vae.test_z_and_x_are_drawn_one_after_the_other_from_one_generator,
+    ),
+    "a reconstruction of a sample": (
+        reconstruct(lambda q: q.sample((), 0)),
+        test_vae.test_the_reconstruction_is_decoded_from_the_posterior_mean,
+    ),
+    "a reconstruction of the prior's mean": (
+        reconstruct(lambda q: 0 * q.mean),
+        test_vae.test_the_reconstruction_is_decoded_from_the_posterior_mean,
+    ),
+    "levels from 0 to 1 into the network": (
+        instead_of(
+            CategoricalLikelihood, "to_network", lambda self, x, dtype: np.asarray(x, dtype) / (self.numbers - 1)
+        ),
+        partial(test_likelihoods.test_a_network_sees_levels_from_minus_one_to_one, np.float64),
+    ),
+    "levels divided by their number": (
+        instead_of(
+            CategoricalLikelihood, "to_network", lambda self, x, dtype: np.asarray(x, dtype) * 2 / self.numbers - 1
+        ),
+        partial(test_likelihoods.test_a_network_sees_levels_from_minus_one_to_one, np.float64),
+    ),
+    "levels as they are into an autoencoder": (
+        instead_of(Autoencoder, "encode", lambda self, x: self.encoder(np.asarray(x, self.dtype))),
+        test_vae.test_an_autoencoder_spreads_levels_as_the_likelihood_says,
+    ),
+    "active by its standard deviation": (
+        instead_of(diagnostics.np, "var", np.std),
+        test_diagnostics.test_a_unit_is_active_if_the_variance_of_its_mean_is_above_a_hundredth,
+    ),
+    "relu on the logits of a decoder": (
+        instead_of(ConvDecoder, "forward", lambda self, z, right=ConvDecoder.forward: relu(right(self, z))),
+        test_networks.test_the_decoder_is_a_linear_layer_and_two_transposed_convolutions,
+    ),
     "collapsed units called active (WorldModels#12)": (
         instead_of(test_diagnostics, "active_units", lambda model, x: np.ones(2, bool)),
         test_diagnostics.test_a_collapsed_dimension_costs_nothing_and_is_not_active,
