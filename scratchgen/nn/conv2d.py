@@ -116,13 +116,15 @@ class ConvTranspose2d(Module):
 
 def pair(kernel: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width."""
-    return (kernel, kernel) if isinstance(kernel, int) else kernel
+    height, width = np.broadcast_to(kernel, 2).tolist()
+    return height, width
 
 
 def check_numbers(n_in: int, n_out: int, kernel: tuple[int, int], stride: int, padding: int) -> None:
     """Refuse what no convolution has."""
-    if min(n_in, n_out, *kernel, stride) < 1 or padding < 0:
+    numbers = (n_in, n_out, *kernel, stride, padding + 1)
+    if min(numbers) < 1 or not all(isinstance(number, (int, np.integer)) for number in numbers):
         raise ValueError(
             f"n_in is {n_in}, n_out {n_out}, kernel {kernel}, stride {stride} and padding {padding}; "
-            "padding must be at least 0, all others at least 1"
+            "all must be integers, padding of at least 0, the others of at least 1"
         )

@@ -14,6 +14,7 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, custom_rule
 from scratchgen.nn.initialisations import normal
+from scratchgen.nn.inputs import check_sizes
 from scratchgen.nn.module import Module
 from scratchgen.random import Rng
 
@@ -100,8 +101,7 @@ class Embedding(Module):
     """
 
     def __init__(self, n_tokens: int, width: int, rng: Rng, std: float = 0.02, dtype: Any = np.float32) -> None:
-        if n_tokens < 1 or width < 1:
-            raise ValueError(f"n_tokens is {n_tokens} and width {width}; both must be at least 1")
+        check_sizes(n_tokens=n_tokens, width=width)
         self.W = Tensor(normal((n_tokens, width), std, rng, dtype), requires_grad=True)
 
     def forward(self, tokens: np.ndarray) -> Tensor:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from scratchgen.autodiff import Tensor
+
+
+def check_sizes(**sizes: Any) -> None:
+    """Refuse numbers of features, or the like, that are no integers of at least 1; raises ValueError."""
+    for name, size in sizes.items():
+        if not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"{name} is {size}; it must be an integer of at least 1")
 
 
 def check_dtype(x: Any, W: Tensor, name: str = "W") -> None:

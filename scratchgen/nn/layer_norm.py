@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, layer_norm
-from scratchgen.nn.inputs import check_dtype, check_features
+from scratchgen.nn.inputs import check_dtype, check_features, check_sizes
 from scratchgen.nn.module import Module
 
 
@@ -30,8 +30,7 @@ class LayerNorm(Module):
     """
 
     def __init__(self, features: int, eps: float = 1e-5, dtype: Any = np.float32) -> None:
-        if features < 1:
-            raise ValueError(f"features is {features}; it must be at least 1")
+        check_sizes(features=features)
         self.gain = Tensor(np.ones(features, dtype), requires_grad=True)
         self.bias = Tensor(np.zeros(features, dtype), requires_grad=True)
         self.eps = eps

@@ -63,12 +63,26 @@ class Module:
         return self.forward(*args, **options)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """An array assigned to a parameter goes into it: the Tensor stays the one that an optimiser knows."""
-        old = vars(self).get(name)
-        if isinstance(value, np.ndarray) and isinstance(old, Tensor) and is_leaf(old):
-            old.assign(value)
-        else:
+        """An array assigned to a parameter goes into it: the Tensor stays the one that an optimiser knows.
+
+        Another leaf, a Module or None takes its place.
+
+        Raises:
+            TypeError: for anything else in the place of a parameter, which would be trained no more.
+        """
+        old: Any = vars(self).get(name)
+        if not is_leaf(old):
             object.__setattr__(self, name, value)
+        elif isinstance(value, (np.ndarray, np.generic)):
+            old.assign(value)
+        elif value is None or is_leaf(value) or isinstance(value, Module):
+            object.__setattr__(self, name, value)
+        else:
+            got = f"the result of {value.op.name}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a parameter or buffer, and would be lost for {got}; "
+                "assign an array, such as t.data, to give it new values"
+            )
 
     # -- what it holds -------------------------------------------------------------------------------------------------
 
@@ -96,8 +110,11 @@ class Module:
 
     @property
     def dtype(self) -> np.dtype:
-        """float32 or float64: the dtype of its first parameter."""
-        return next(item.dtype for _, item in walk(self) if isinstance(item, Tensor) and item.requires_grad)
+        """float32 or float64: the dtype of its first parameter; raises ValueError where there is none."""
+        for _, item in walk(self):
+            if isinstance(item, Tensor) and item.requires_grad:
+                return item.dtype
+        raise ValueError(f"{type(self).__name__} has no parameters, and so no dtype")
 
     def count_parameters(self) -> int:
         """How many numbers are trained."""
@@ -180,10 +197,11 @@ def is_leaf(item: Any) -> bool:
 def walk(item: Any, name: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Tensor | Module]]:
     """All leaf Tensors and all Modules within ``item``, itself included, each once, by the first name that is found."""
     seen = set() if seen is None else seen
-    if isinstance(item, Module) or is_leaf(item):
-        if id(item) in seen:
-            return
+    if id(item) in seen:
+        return
+    if isinstance(item, (Module, dict, list, tuple)) or is_leaf(item):
         seen.add(id(item))
+    if isinstance(item, Module) or is_leaf(item):
         yield name, item
     parts: Mapping[Any, Any] = {}
     if isinstance(item, Module):

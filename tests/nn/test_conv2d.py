@@ -98,6 +98,11 @@ def test_the_lectures_vae_returns_images_and_gradients_of_its_dtype(size: int, d
 # -- bad inputs ------------------------------------------------------------------------------------------------------
 
 
+def test_a_kernel_of_numpys_integers() -> None:
+    kernel: Any = np.int64(3)
+    assert Conv2d(1, 1, kernel, 0).W.shape == Conv2d(1, 1, (3, kernel), 0).W.shape == (3, 3, 1, 1)
+
+
 @pytest.mark.parametrize("layer", [Conv2d(3, 5, 2, 0), ConvTranspose2d(3, 5, 2, 0)])
 def test_inputs_that_do_not_fit(layer: Module) -> None:
     with pytest.raises(TypeError, match=r"x is uint8 but W is float32: scale to \[0, 1\] first"):
@@ -117,6 +122,9 @@ def test_inputs_that_do_not_fit(layer: Module) -> None:
         ((1, 1, (3, 0), 0), r"kernel \(3, 0\)"),
         ((1, 1, 3, 0, 0), "stride 0"),
         ((1, 1, 3, 0, 1, -1), "padding -1"),
+        ((1, 2.0, 3, 0), r"n_out 2\.0.*all must be integers"),
+        ((1, 1, 2.5, 0), r"kernel \(2\.5, 2\.5\).*all must be integers"),
+        ((1, 1, 3, 0, 1.5), r"stride 1\.5.*all must be integers"),
     ],
 )
 def test_bad_settings(layer_type: Any, settings: tuple[Any, ...], gist: str) -> None:

@@ -79,5 +79,7 @@ def test_tokens_that_are_no_integers(tokens: Any, got: str) -> None:
 
 
 def test_bad_sizes() -> None:
-    with pytest.raises(ValueError, match="n_tokens is 0 and width 3"):
+    with pytest.raises(ValueError, match="n_tokens is 0; it must be an integer of at least 1"):
         Embedding(0, 3, 0)
+    with pytest.raises(ValueError, match=r"width is 3\.0; it must be an integer"):
+        Embedding(7, 3.0, 0)  # type: ignore[arg-type]

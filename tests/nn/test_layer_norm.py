@@ -24,6 +24,11 @@ def test_gain_bias_and_eps() -> None:
     assert list(layer.parameters()) == ["gain", "bias"]
 
 
+def test_the_default_eps() -> None:
+    x = np.array([[-0.01, 0.01]])  # of variance 1e-4
+    assert np.allclose(LayerNorm(2, dtype=np.float64)(x).data, x / np.sqrt(1e-4 + 1e-5), rtol=1e-12)
+
+
 def test_it_starts_as_plain_standardisation_in_float32() -> None:
     layer = LayerNorm(3)
     assert np.array_equal(layer.gain.data, np.ones(3))

@@ -6,13 +6,14 @@ That the gradients are right is checked by the suite of `scratchgen.checks.layer
 import importlib
 import pkgutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
 import scratchgen.nn
-from scratchgen.autodiff import Tensor
+from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.nn import MLP, Conv2d, ConvTranspose2d, Dropout, Embedding, LayerNorm, Linear, Module
 
 RNG = np.random.default_rng(0)
@@ -71,3 +72,13 @@ def test_float32_is_the_default_and_computes_what_float64_does(name: str) -> Non
         assert np.array_equal(array, double.state()[key].astype(np.float32))
     y, expected = single(x if x.dtype.kind == "i" else x.astype(np.float32), **options), double(x, **options)
     assert np.allclose(getattr(y, "data", y), getattr(expected, "data", expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if name != "Dropout"])  # which returns a masked array
+@pytest.mark.parametrize("mode", [nullcontext, no_grad])
+def test_masked_arrays_are_refused(name: str, mode: Any) -> None:
+    """They would lose their mask."""
+    make, x, options = LAYERS[name]
+    layer = make(dtype=x.dtype) if x.dtype.kind == "f" else make()
+    with mode(), pytest.raises(TypeError, match="MaskedArray does not take part in a graph"):
+        layer(np.ma.masked_less(x, 1), **options)

@@ -126,9 +126,18 @@ def test_float32_into_a_float64_model() -> None:
         Linear(3, 2, 0, dtype=np.float64)(X.astype(np.float32))
 
 
+def test_an_activation_by_name() -> None:
+    x = X.astype(np.float32)
+    assert np.array_equal(Linear(3, 2, 0, activation="relu")(x).data, np.maximum(Linear(3, 2, 0)(x).data, 0))
+
+
 def test_bad_settings() -> None:
-    with pytest.raises(ValueError, match="n_in is 0 and n_out 2"):
+    with pytest.raises(ValueError, match="n_in is 0; it must be an integer of at least 1"):
         Linear(0, 2, 0)
+    with pytest.raises(ValueError, match=r"n_out is 2\.0; it must be an integer of at least 1"):
+        MLP([3, 2.0], 0)  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="there is no activation 'rely'"):
+        Linear(3, 2, 0, activation="rely")
     with pytest.raises(ValueError, match=r"sizes is \[3\]"):
         MLP([3], 0)
     with pytest.raises(ValueError, match="there is no activation 'rely'; there are relu, leaky_relu, tanh"):

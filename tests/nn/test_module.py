@@ -100,6 +100,20 @@ def test_modules_that_know_each_other_end_the_walk() -> None:
     assert "other: Linear" in repr(a)
 
 
+def test_a_list_that_holds_itself_ends_the_walk() -> None:
+    model = Module()
+    model.layers = [leaf(2)]
+    model.layers.append(model.layers)
+    model.by_name = {"same": model.layers, "b": leaf(3)}
+    assert list(model.parameters()) == ["layers.0", "by_name.b"]
+
+
+def test_the_dtype_is_that_of_the_first_parameter() -> None:
+    assert Linear(1, 1, 0, dtype=np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match="Dropout has no parameters, and so no dtype"):
+        _ = Dropout(0.5).dtype
+
+
 def test_two_tensors_of_one_name_are_refused() -> None:
     model = Module()
     model.layers = {1: leaf(2), "1": leaf(3)}
@@ -143,6 +157,41 @@ def test_a_tensor_assigned_to_a_parameter_takes_its_place() -> None:
     layer.W = leaf(2, 3)
     assert layer.parameters()["W"] is layer.W
     assert layer.W.data[1, 2] == 6
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (lambda W: W * 2, "the result of multiply"),
+        (lambda W: [0.0], "a list"),
+        (lambda W: [W], "a list"),
+        (lambda W: 0.5, "a float"),
+    ],
+)
+def test_what_would_take_a_parameter_out_of_the_training_is_refused(value: Any, got: str) -> None:
+    layer = Linear(2, 3, 0)
+    W = layer.W
+    with pytest.raises(TypeError, match=rf"Linear\.W is a parameter or buffer, and would be lost for {got}"):
+        layer.W = value(layer.W)
+    assert layer.W is W
+    assert list(layer.parameters()) == ["W", "b"]
+
+
+def test_a_parameter_gives_way_to_none_to_a_module_and_to_a_frozen_leaf() -> None:
+    layer = Linear(2, 3, 0)
+    layer.b = None
+    assert list(layer.parameters()) == ["W"]
+    layer.W = Tensor(layer.W.data)
+    assert list(layer.parameters()) == [] and list(layer.state()) == ["W"]
+    layer.W = Linear(1, 1, 0)
+    assert list(layer.parameters()) == ["W.W", "W.b"]
+
+
+def test_a_number_of_numpy_goes_into_a_scalar_parameter() -> None:
+    model = Module()
+    model.scale = scale = leaf()
+    model.scale = model.scale.data * np.float32(2)
+    assert model.scale is scale and scale.item() == 2
 
 
 def test_an_array_that_was_no_parameter_stays_an_array() -> None:
