@@ -30,7 +30,7 @@ def to_unit(images: ArrayLike, levels: int) -> NDArray[np.float32]:
     >>> to_unit(np.array([[0, 4, 16]], dtype=np.uint8), levels=17)
     array([[0.  , 0.25, 1.  ]], dtype=float32)
     """
-    images = np.asarray(images)
+    images = _array(images, "images")
     if images.dtype.kind not in "iu":
         raise TypeError(f"images is {images.dtype}, expected integer grey levels such as uint8")
     if levels < 2:
@@ -53,7 +53,7 @@ def binarise(images: ArrayLike, rng: Rng) -> NDArray[Any]:
     >>> binarise(np.array([0.0, 0.5, 0.5, 0.5, 1.0]), np.random.default_rng(1))
     array([0., 0., 1., 0., 1.])
     """
-    images = np.asarray(images)
+    images = _array(images, "images")
     if images.dtype.kind in "iub":
         raise TypeError(
             f"images is {images.dtype}; scale to [0, 1] first: "
@@ -76,13 +76,20 @@ def one_hot(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    labels = np.asarray(labels)
+    labels = _array(labels, "labels")
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels is {labels.dtype}, expected integers")
     if classes < 1:
         raise ValueError(f"classes is {classes}, expected at least 1")
     _refuse_where((labels < 0) | (labels >= classes), labels, "labels", f"0 to {classes - 1} (classes={classes})")
     return np.eye(classes, dtype=np.float32)[labels]
+
+
+def _array(values: ArrayLike, name: str) -> NDArray[Any]:
+    """The values as an array; raises TypeError for a masked one."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; its mask would be lost: fill it in, or leave out its rows")
+    return np.asarray(values)
 
 
 def _refuse_where(bad: NDArray[np.bool_], values: NDArray[Any], name: str, expected: str) -> None:

@@ -118,3 +118,15 @@ def test_one_hot_is_the_indicator_of_the_label() -> None:
 def test_one_hot_refuses(labels: np.ndarray, classes: int, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=re.escape(message)):
         one_hot(labels, classes)
+
+
+def test_a_masked_array_is_refused() -> None:
+    """Its mask would be lost."""
+    masked = np.ma.masked_equal(np.array([0, 1], np.uint8), 1)
+    for make, name in [
+        (lambda: to_unit(masked, 2), "images"),
+        (lambda: binarise(masked.astype(np.float32), 0), "images"),
+        (lambda: one_hot(masked, 2), "labels"),
+    ]:
+        with pytest.raises(TypeError, match=f"{name} is a masked array; its mask would be lost"):
+            make()
