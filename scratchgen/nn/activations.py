@@ -34,6 +34,6 @@ def activation_named(name: str | Activation) -> Activation:
     """
     if callable(name):
         return name
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ValueError(f"there is no activation {name!r}; there are {', '.join(ACTIVATIONS)}, or pass a function")
     return ACTIVATIONS[name]

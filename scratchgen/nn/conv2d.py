@@ -116,6 +116,8 @@ class ConvTranspose2d(Module):
 
 def pair(kernel: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width."""
+    if np.shape(kernel) not in ((), (2,)):
+        raise ValueError(f"kernel is {kernel}; give its height and width, or one number for both")
     height, width = np.broadcast_to(kernel, 2).tolist()
     return height, width
 

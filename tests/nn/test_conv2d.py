@@ -124,6 +124,7 @@ def test_inputs_that_do_not_fit(layer: Module) -> None:
         ((1, 1, 3, 0, 1, -1), "padding -1"),
         ((1, 2.0, 3, 0), r"n_out 2\.0.*all must be integers"),
         ((1, 1, 2.5, 0), r"kernel \(2\.5, 2\.5\).*all must be integers"),
+        ((1, 1, (3, 3, 3), 0), r"kernel is \(3, 3, 3\); give its height and width"),
         ((1, 1, 3, 0, 1.5), r"stride 1\.5.*all must be integers"),
     ],
 )

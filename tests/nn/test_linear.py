@@ -138,6 +138,8 @@ def test_bad_settings() -> None:
         MLP([3, 2.0], 0)  # type: ignore[list-item]
     with pytest.raises(ValueError, match="there is no activation 'rely'"):
         Linear(3, 2, 0, activation="rely")
+    with pytest.raises(ValueError, match=r"there is no activation \['relu'\]"):
+        Linear(3, 2, 0, activation=["relu"])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"sizes is \[3\]"):
         MLP([3], 0)
     with pytest.raises(ValueError, match="there is no activation 'rely'; there are relu, leaky_relu, tanh"):
