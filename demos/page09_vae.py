@@ -111,7 +111,8 @@ def draw_curves(stage: Stage, histories: dict[str, History]) -> None:
     figure, axes = plt.subplots(1, len(histories), figsize=(11, 4), layout="constrained", sharey=True)
     for ax, (name, history) in zip(axes, histories.items()):
         lines = {"training": (history.steps, history.loss), "validation": (history.steps, history.validation)}
-        plotting.curves(lines, ax, {"published, 16 latent dims": PUBLISHED}, ylabel="−ELBO, nats per image")
+        limits = {"published:": PUBLISHED} if name.startswith("wide") else None
+        plotting.curves(lines, ax, limits, ylabel="−ELBO, nats per image")
         ax.set(title=name, ylim=(60, 165))
     caption = (
         "−ELBO while training: the mean of the last 50 steps on the training set, and the averaged weights on the "
@@ -135,7 +136,8 @@ def draw_manifold(stage: Stage, model: VAE) -> None:
         "page09_manifold",
         "The learned manifold",
         "z = Φ⁻¹(u) on a grid of u;  the mean of p(x|z)",
-        "20 × 20 codes, equally spaced in probability through the inverse Gaussian distribution function, decoded.",
+        "20 × 20 codes of the VAE in the plane, equally spaced in probability through the inverse Gaussian "
+        "distribution function, decoded: z₁ grows to the right, z₂ upwards.",
     )
 
 

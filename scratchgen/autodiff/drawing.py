@@ -64,7 +64,8 @@ def draw(output: Tensor, ax: Any = None, names: dict[str, Tensor] | None = None,
         parents = [parent for _, parent in node.parents]
         for i, parent in enumerate(parents):
             bend = 0.25 * sum(other is parent for other in parents[:i])  # in x * x, x is a parent twice
-            bend += 0.12 * (layer[node] - layer[parent] - 1)  # around the boxes in between
+            past = layer[node] - layer[parent] - 1  # boxes in between, to pass on the side where the arrow comes from
+            bend += 0.12 * past * (-1 if place[parent][1] > 0 else 1)
             arrow = {"arrowstyle": "-|>", "color": "0.55", "shrinkA": 24, "shrinkB": 24}
             ax.annotate("", place[node], place[parent], arrowprops={**arrow, "connectionstyle": f"arc3,rad={bend}"})
     for node, (x, y) in place.items():

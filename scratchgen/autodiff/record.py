@@ -21,8 +21,8 @@ ndarray = np.ndarray  # looked up once, not in every operation
 NO_OPTIONS: dict[str, Any] = {}
 TAKES_ANY = 0x04  # the flag of a function with *args, inspect.CO_VARARGS
 
-# On Linux the C library returns a freed array of 128 kB or more to the system, and the next one costs a page fault every
-# 4 kB. Once it has seen a larger one freed it keeps them for reuse, which took a third off steps on arrays of 256 kB.
+# On Linux the C library returns a freed array of 128 kB or more to the system, and the next one costs a page fault for
+# every 4 kB. Once it has seen a larger one freed it keeps them: that took a third off steps on arrays of 256 kB.
 np.empty(30 * 2**20, np.uint8)
 
 
