@@ -517,18 +517,37 @@ def test_half_a_step_is_not_saved(broken, monkeypatch, tmp_path):
     assert checkpoint.load(path)[1]["step"] == 4  # of the last evaluation
 
 
-def test_a_checkpoint_that_cannot_be_written_any_more_is_not_tried_again(tmp_path):
-    folder = tmp_path / "folder"
-    folder.mkdir()
+def test_half_an_evaluation_is_not_saved(tmp_path):
+    path = tmp_path / "run.ckpt"
+
+    class Interrupted(Line):
+        pressed = False
+
+        def state(self):
+            if len(self.losses) == 8 and not self.pressed:  # the best weights are to be kept
+                self.pressed = True
+                raise KeyboardInterrupt
+            return super().state()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Interrupted(), steps=9, checkpoint=path, validation=VALIDATION, patience=9)
+    arrays, meta = checkpoint.load(path)
+    assert meta["step"] == 4 and arrays["history.steps"].tolist() == [4]
+
+
+def test_a_checkpoint_that_cannot_be_written_any_more_is_not_tried_again(monkeypatch, tmp_path):
+    tries = []
+
+    def fail(path, arrays, meta):
+        tries.append(meta["step"])
+        raise CheckpointError(path, "file", "a full disk", "space", "")
 
     def on_step(step):
-        if step == 2:
-            (folder / "run.ckpt").unlink()
-            folder.rmdir()
+        monkeypatch.setattr(checkpoint, "save", fail)
 
-    with pytest.raises(CheckpointError) as caught:
-        run(steps=9, checkpoint=folder / "run.ckpt", on_step=on_step)
-    assert not isinstance(caught.value.__context__, CheckpointError)
+    with pytest.raises(CheckpointError):
+        run(steps=9, checkpoint=tmp_path / "run.ckpt", on_step=on_step)
+    assert tries == [4]
 
 
 def test_ctrl_c_with_patience_returns_the_best_weights():

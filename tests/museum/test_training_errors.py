@@ -536,6 +536,13 @@ PLANTS: list[tuple[str, str, str, str, Callable[..., None]]] = [
         partial(t.test_half_a_step_is_not_saved, broken="touch"),
     ),
     (
+        "half an evaluation is saved",
+        RUN,
+        "            self.whole = False\n            if self.validation",
+        "            if self.validation",
+        t.test_half_an_evaluation_is_not_saved,
+    ),
+    (
         "random numbers are given back for a NaN alone",
         RUN,
         "        except BaseException:\n",
