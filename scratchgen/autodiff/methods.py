@@ -16,6 +16,7 @@ import numpy as np
 import scratchgen.autodiff.elementwise
 import scratchgen.autodiff.linalg
 import scratchgen.autodiff.reductions  # noqa: F401
+from scratchgen.autodiff.elementwise import clip_like_numpy
 from scratchgen.autodiff.operations import OPERATIONS
 from scratchgen.autodiff.record import record
 from scratchgen.autodiff.shapes import astype, getitem
@@ -72,6 +73,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "transpose": flexible(np.transpose),
     "flatten": np.ravel,
     "astype": astype,
+    "clip": clip_like_numpy,
     "max": np.max,
     "min": np.min,
 }
@@ -87,7 +89,7 @@ for symbol in ("lt", "le", "gt", "ge", "eq", "ne"):
     METHODS[f"__{symbol}__"] = comparison(getattr(operator, symbol))
 for function in (
     *(np.sum, np.mean, np.var, np.std, np.prod, np.cumsum, np.cumprod, np.argmax, np.argmin, np.any, np.all),
-    *(np.ravel, np.squeeze, np.swapaxes, np.diagonal, np.trace, np.clip, np.round, np.repeat, np.take, np.argsort),
+    *(np.ravel, np.squeeze, np.swapaxes, np.diagonal, np.trace, np.round, np.repeat, np.take, np.argsort),
 ):
     METHODS[function.__name__] = function
 
