@@ -205,7 +205,10 @@ def draw_samples(stage: Stage, models: dict[str, VAE], autoencoder: Autoencoder,
     for ax, (name, images) in zip(axes, sheets.items()):
         plotting.image_grid(images.reshape(-1, 8, 8) / (LEVELS - 1), ax)
         ax.set_title(name, fontsize=10)
-    caption = "50 draws of each, grey levels drawn from p(x|z) too. Nothing told the autoencoder to put its codes where N(0, I) is."
+    caption = (
+        "50 draws of each, grey levels drawn from p(x|z) too. Nothing told the autoencoder to put its codes where "
+        "N(0, I) is."
+    )
     stage.save(figure, "page09_samples", "Samples from the prior", "z ~ N(0, I),  x ~ p(x|z)", caption)
 
 
