@@ -21,11 +21,12 @@ class Stage:
         command: that runs it.
         out: the folder for the pictures.
         show: whether to open a window with each picture too.
+        quick: whether the demo shall make do with fewer steps and samples.
     """
 
-    def __init__(self, title: str, command: str, out: Path, show: bool = False) -> None:
+    def __init__(self, title: str, command: str, out: Path, show: bool = False, quick: bool = False) -> None:
         self.chapter = Chapter(title, command, [], [])
-        self.out, self.show, self.start = out, show, time.perf_counter()
+        self.out, self.show, self.quick, self.start = out, show, quick, time.perf_counter()
         out.mkdir(parents=True, exist_ok=True)
 
     def say(self, text: str) -> None:
@@ -53,7 +54,8 @@ class Stage:
 def main(module: Any) -> None:
     """Run one demo from its own command line.
 
-    A demo is a module with TITLE, SECONDS (how long it takes, about) and ``run(stage, seed)``.
+    A demo is a module with TITLE, SECONDS (how long it takes, about) and ``run(stage, seed)``. One that takes longer
+    than 20 seconds looks at ``stage.quick`` and has QUICK_SECONDS too.
     """
     name = module.__spec__.name if module.__spec__ else module.__name__
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=module.__doc__)
@@ -68,6 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the pictures (default demos/out)")
+    parser.add_argument("--quick", action="store_true", help="fewer steps and samples: at most 20 s a demo")
     parser.add_argument("--show", action="store_true", help="also open each picture in a window")
 
 
@@ -77,8 +80,11 @@ def perform(module: Any, name: str, options: argparse.Namespace) -> Chapter:
 
     if not options.show:
         matplotlib.use("Agg")  # no window, and none needed
-    print(f"{module.TITLE}: about {module.SECONDS} s\n{(module.__doc__ or '').strip()}\n")
-    stage = Stage(module.TITLE, f"python -m {name} --seed {options.seed}", options.out, options.show)
+    quick_seconds = getattr(module, "QUICK_SECONDS", module.SECONDS)
+    seconds = quick_seconds if options.quick else module.SECONDS
+    print(f"{module.TITLE}: about {seconds} s\n{(module.__doc__ or '').strip()}\n")
+    command = f"python -m {name} --seed {options.seed}" + (" --quick" if options.quick else "")
+    stage = Stage(module.TITLE, command, options.out, options.show, options.quick)
     try:
         module.run(stage, options.seed)
     except KeyboardInterrupt:

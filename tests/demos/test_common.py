@@ -52,6 +52,21 @@ def test_the_seed_is_0_by_default(perform):
     assert "the seed was 0" in index and "--seed 0<" in index
 
 
+def say_whether_quick(stage, seed):
+    """A demo with a short form."""
+    stage.result("quick" if stage.quick else "at full length")
+
+
+def test_quick_reaches_the_demo_and_the_command_that_makes_it_again(perform, capsys):
+    module = demo("One", say_whether_quick)
+    module.SECONDS, module.QUICK_SECONDS = 60, 9
+    index = perform(module, options=["--quick"])
+    assert ">quick<" in index and "--seed 0 --quick<" in index
+    assert "One: about 9 s" in capsys.readouterr().out
+    assert ">at full length<" in perform(module)
+    assert "One: about 60 s" in capsys.readouterr().out
+
+
 def test_the_gallery_shows_results_and_pictures_but_no_progress(perform, tmp_path):
     index = perform(demo("One", show))
     for shown in (
