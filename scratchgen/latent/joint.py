@@ -1,0 +1,60 @@
+"""The joint distribution of x and z (lecture p. 3), and what a model must have for it.
+
+    p_θ(x, z) = p_θ(x | z) p_θ(z)                                                              (1)
+    p_θ(x) = ∫ p_θ(x, z) dz, or a sum where z is discrete                                      (2)
+
+Whatever decodes z to p(x | z) and has a prior is a latent-variable model. (1) costs a pass through the decoder; (2) is
+the marginal, and the hard part. Every bound and estimate of it is made of (1).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from scratchgen.distributions import Distribution
+
+
+class LatentVariableModel(Protocol):
+    """What (1) needs. A batch of z is (N, latent) for vectors, (N,) for integers, as the prior has it."""
+
+    def prior(self, like: Any) -> Distribution:
+        """p(z), a single distribution; in the dtype of ``like``, such as z, where z is continuous."""
+
+    def decode(self, z: Any) -> Distribution:
+        """p(x | z) for each of N codes: of batch shape (N,)."""
+
+
+def log_joint(model: LatentVariableModel, x: Any, z: Any) -> Any:
+    """log p(x, z) (1) in nats, for each x with its own z, or with several.
+
+    Args:
+        model: with ``prior`` and ``decode``.
+        x: (B, …), a batch of data.
+        z: (*sample_shape, B, latent), or (*sample_shape, B) where z is an integer; differentiable.
+
+    Returns:
+        (*sample_shape, B).
+
+    Raises:
+        ValueError: for z that is not for B data.
+
+    >>> from scratchgen.latent import VAE, BernoulliLikelihood
+    >>> from scratchgen.nn import MLP
+    >>> model = VAE(MLP([6, 4], rng=0), MLP([2, 6], rng=1), BernoulliLikelihood(6), latent=2)
+    >>> log_joint(model, np.zeros((5, 6), np.float32), np.zeros((100, 5, 2), np.float32)).shape
+    (100, 5)
+    """
+    return log_p_x_given_z(model, x, z) + model.prior(z).log_prob(z)
+
+
+def log_p_x_given_z(model: LatentVariableModel, x: Any, z: Any) -> Any:
+    """log p(x | z), the first factor of (1), in nats; arguments, result and errors are those of ``log_joint``."""
+    code = model.prior(z).event_shape
+    shape = z.shape[: len(z.shape) - len(code)]  # (*sample_shape, B)
+    if shape[-1:] != (len(x),):
+        expected = ", ".join(str(size) for size in (len(x), *code))
+        raise ValueError(f"z has shape {z.shape}; for {len(x)} rows of x it must be (…, {expected})")
+    each_x = np.broadcast_to(x, (*shape[:-1], *x.shape)).reshape(-1, *x.shape[1:])  # one for each code
+    return model.decode(z.reshape(-1, *code)).log_prob(each_x).reshape(shape)
