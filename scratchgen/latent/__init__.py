@@ -1,13 +1,16 @@
 """Latent-variable models (lecture pp. 3–9).
 
-Read ``joint`` and ``vae``, then ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
+Read ``joint``, ``points`` and ``elbo``; then ``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and
+``autoencoder``.
 """
 
 from scratchgen.latent.autoencoder import Autoencoder
+from scratchgen.latent.elbo import Elbo, ThreeTerms, three_terms, two_terms
 from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
 from scratchgen.latent.likelihoods import BernoulliLikelihood, CategoricalLikelihood, GaussianLikelihood, Likelihood
 from scratchgen.latent.networks import ConvDecoder, ConvEncoder
-from scratchgen.latent.vae import VAE, Elbo
+from scratchgen.latent.points import Points, enumerated, gauss_hermite, quadrature, reparameterised, sampled
+from scratchgen.latent.vae import VAE
 
 __all__ = [
     "VAE",
@@ -20,6 +23,13 @@ __all__ = [
     "GaussianLikelihood",
     "LatentVariableModel",
     "Likelihood",
-    "log_joint",
-    "log_p_x_given_z",
+"""Latent-variable models (lecture pp. 3–9).
+
+Read ``joint``, ``points`` and ``elbo``; then ``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and
+``autoencoder``.
+"""
+
+from scratchgen.latent.autoencoder import Autoencoder
+from scratchgen.latent.elbo import Elbo, ThreeTerms, three_terms, two_terms
+from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
 ]

@@ -17,28 +17,17 @@ weights. For K = 1 it is (5); it grows with K, to log p(x) (Burda et al., arXiv:
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from scratchgen.autodiff import Tensor, logsumexp, no_grad
 from scratchgen.distributions import Distribution, Independent, Normal, kl_divergence
 from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.latent.elbo import Elbo
 from scratchgen.latent.likelihoods import Likelihood
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
-
-
-class Elbo(NamedTuple):
-    """The terms of the ELBO for each x, (B,), in nats."""
-
-    reconstruction: Any  # log p(x | z)
-    kl: Any  # KL(q(z | x) ‖ p(z)), or log q(z | x) − log p(z) for the sampled z
-
-    @property
-    def total(self) -> Any:
-        """The ELBO: reconstruction − KL."""
-        return self.reconstruction - self.kl
 
 
 class VAE(Module):
