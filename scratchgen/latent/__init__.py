@@ -23,13 +23,15 @@ __all__ = [
     "GaussianLikelihood",
     "LatentVariableModel",
     "Likelihood",
-"""Latent-variable models (lecture pp. 3–9).
-
-Read ``joint``, ``points`` and ``elbo``; then ``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and
-``autoencoder``.
-"""
-
-from scratchgen.latent.autoencoder import Autoencoder
-from scratchgen.latent.elbo import Elbo, ThreeTerms, three_terms, two_terms
-from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
+    "Points",
+    "ThreeTerms",
+    "enumerated",
+    "gauss_hermite",
+    "log_joint",
+    "log_p_x_given_z",
+    "quadrature",
+    "reparameterised",
+    "sampled",
+    "three_terms",
+    "two_terms",
 ]

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor
 from scratchgen.distributions import Categorical, Distribution
 from scratchgen.latent.arguments import require_int
 from scratchgen.random import Rng
@@ -133,5 +132,4 @@ def enumerated(q: Categorical) -> Points:
         raise TypeError(f"q is a {type(q).__name__}; only the values of a Categorical can be enumerated")
     sides = q.logits.shape[-1]
     z = np.broadcast_to(np.arange(sides).reshape(-1, *[1] * len(q.batch_shape)), (sides, *q.batch_shape))
-    weights: np.ndarray | Tensor = np.moveaxis(q.probabilities, -1, 0)
-    return Points(q, z, weights)
+    return Points(q, z, np.moveaxis(q.probabilities, -1, 0))
