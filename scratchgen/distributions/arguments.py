@@ -78,20 +78,35 @@ def parameters(**given: Any) -> list[Any]:
     >>> logvar.shape, logvar.dtype
     ((2, 3), dtype('float32'))
     """
+    arrays = dict(zip(given, of_one_dtype(**given)))
+    shapes = {name: a.shape for name, a in arrays.items()}
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        raise ValueError(f"the shapes do not broadcast: {listed(shapes)}") from None
+    return [spread(a, shape) for a in arrays.values()]
+
+
+def spread(a: Any, shape: Shape) -> Any:
+    """``a`` broadcast to a shape; ``a`` itself where it has it, since a Tensor would get one more node."""
+    return a if a.shape == shape else np.broadcast_to(a, shape)
+
+
+def of_one_dtype(**given: Any) -> list[Any]:
+    """The parameters of a distribution, of one dtype and each of its own shape.
+
+    Raises:
+        TypeError, ValueError: as ``parameters``, but for shapes.
+    """
     arrays = {name: array_of(name, value) for name, value in given.items()}
     dtypes = {name: a.dtype for name, a in arrays.items() if not isinstance(a, float)}
     if len(set(dtypes.values())) > 1:
         raise TypeError(f"{listed(dtypes)}; convert with .astype, so that all have one dtype")
     dtype = next(iter(dtypes.values()), np.dtype(np.float64))
-    shapes = {name: np.shape(a) for name, a in arrays.items()}
-    try:
-        shape = np.broadcast_shapes(*shapes.values())
-    except ValueError:
-        raise ValueError(f"the shapes do not broadcast: {listed(shapes)}") from None
     arrays = {name: np.asarray(a, dtype) if isinstance(a, float) else a for name, a in arrays.items()}
     for name, a in arrays.items():
         require(name, a, np.isfinite, "it must be finite")
-    return [a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays.values()]
+    return list(arrays.values())
 
 
 def listed(given: dict[str, Any]) -> str:
@@ -158,6 +173,19 @@ def require_shape(x: Any, expected: Shape) -> None:
     elif expected[-1:] == (1,) and ends_with(got, expected[:-1]):
         hint = f"; did you mean x[{':, ' * len(got)}None]?"
     raise ValueError(f"x has shape {got}; its last axes must be {expected}, batch shape and event shape{hint}")
+
+
+def require_noise(noise: Any, n: int | Shape, shape: Shape, dtype: np.dtype) -> Any:
+    """Noise that was given for ``n`` draws of this shape each, once its dtype and shape are right.
+
+    Raises:
+        TypeError: for another dtype; for a masked array.
+        ValueError: for another shape than n + shape.
+    """
+    noise, expected = floats("noise", noise, dtype), shape_of(n) + shape
+    if noise.shape != expected:
+        raise ValueError(f"noise has shape {noise.shape}; with n={n} it must be {expected}")
+    return noise
 
 
 def ends_with(shape: Shape, tail: Shape) -> bool:

@@ -20,7 +20,15 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import gaussian_log_prob
-from scratchgen.distributions.arguments import Shape, floats, parameters, require, require_shape, shape_of
+from scratchgen.distributions.arguments import (
+    Shape,
+    floats,
+    parameters,
+    require,
+    require_noise,
+    require_shape,
+    shape_of,
+)
 from scratchgen.distributions.distribution import Distribution, values
 from scratchgen.random import Rng, generator
 
@@ -106,10 +114,7 @@ class Normal(Distribution):
             if rng is None:
                 raise TypeError("rsample needs rng, or the noise itself")
             return self.mean + self.std * self.draw_noise(n, rng)
-        noise, expected = floats("noise", noise, self.dtype), shape_of(n) + self.batch_shape
-        if noise.shape != expected:
-            raise ValueError(f"noise has shape {noise.shape}; with n={n} it must be {expected}")
-        return self.mean + self.std * noise
+        return self.mean + self.std * require_noise(noise, n, self.batch_shape, self.dtype)
 
     def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
         """η ~ N(0, 1) for n draws, in the dtype of the parameters."""

@@ -32,6 +32,14 @@ def test_kl_is_the_expectation_under_q_of_the_log_ratio(kind: str, seed_q: int, 
     np.testing.assert_allclose(kl, expected, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize(("kind_q", "kind_p"), truth.MIXED)
+def test_kl_of_two_classes_is_the_expectation_under_q_of_the_log_ratio(kind_q: str, kind_p: str) -> None:
+    for seed_q, seed_p in PAIRS:
+        q, p = truth.make(kind_q, seed_q), truth.make(kind_p, seed_p)
+        expected = truth.expectation(q, lambda x, q=q, p=p: q.log_prob(x) - p.log_prob(x), order=10)
+        np.testing.assert_allclose(kl_divergence(q, p), expected, rtol=1e-11, atol=1e-10)
+
+
 def test_the_pairs_tell_the_directions_apart() -> None:
     for kind in truth.KINDS:
         there, back = (kl_divergence(truth.make(kind, a), truth.make(kind, b)) for a, b in PAIRS[:2])
@@ -40,7 +48,8 @@ def test_the_pairs_tell_the_directions_apart() -> None:
 
 def test_every_closed_form_is_tested_here() -> None:
     tested = {type(truth.make(kind, 1)) for kind in truth.KINDS}
-    assert {(cls, cls) for cls in tested} == set(CLOSED_FORMS)
+    mixed = {(type(truth.make(q, 1)), type(truth.make(p, 1))) for q, p in truth.MIXED}
+    assert {(cls, cls) for cls in tested} | mixed == set(CLOSED_FORMS)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

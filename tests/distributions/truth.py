@@ -8,12 +8,25 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
+from scratchgen.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Independent,
+    MultivariateNormal,
+    Normal,
+    scale_tril_from,
+)
 
 
 def independent(base: type) -> Callable[..., Independent]:
     """Vectors of components of a class, along the last batch axis."""
     return lambda *parameters: Independent(base(*parameters), 1)
+
+
+def multivariate(mean: Any, raw: Any) -> MultivariateNormal:
+    """A normal distribution of vectors, its factor made of any matrix."""
+    return MultivariateNormal(mean, scale_tril_from(raw))
 
 
 def draw(shapes: tuple[tuple[int, ...], ...], seed: int) -> list[np.ndarray]:
@@ -27,9 +40,12 @@ KINDS: dict[str, tuple[Callable[..., Distribution], tuple[tuple[int, ...], ...]]
     "Bernoulli": (Bernoulli, ((2, 3),)),
     "Categorical": (Categorical, ((2, 5),)),
     "vectors of Normal": (independent(Normal), ((2, 3), (2, 3))),
+    "MultivariateNormal": (multivariate, ((2, 3), (2, 3, 3))),
     "vectors of Bernoulli": (independent(Bernoulli), ((2, 3),)),
     "vectors of Categorical": (independent(Categorical), ((2, 3, 4),)),
 }
+# Kinds of q and p over the same events, of two classes, for which there is a closed form of KL(q ‖ p).
+MIXED = [("MultivariateNormal", "vectors of Normal"), ("vectors of Normal", "MultivariateNormal")]
 
 
 def make(kind: str, seed: int, dtype: Any = np.float64) -> Distribution:
@@ -58,14 +74,18 @@ def expectation(p: Distribution, f: Callable[[np.ndarray], Any], order: int = 30
     exact for polynomials of degree 2 · order − 1. f takes (N, *batch_shape, *event_shape) to (N, *batch_shape).
     """
     one = p.base if isinstance(p, Independent) else p
-    if not isinstance(one, Normal):
+    if not isinstance(one, (Normal, MultivariateNormal)):
         x = in_every_batch(outcomes(p), p)
         return np.sum(np.exp(p.log_prob(x)) * f(x), axis=0)
     nodes, weights = np.polynomial.hermite_e.hermegauss(order)
     n = int(np.prod(p.event_shape))
     grid = np.array(list(product(nodes, repeat=n))).reshape(-1, *p.event_shape)
     weight = np.prod(list(product(weights / weights.sum(), repeat=n)), axis=-1)
-    x = p.mean + np.sqrt(p.variance) * in_every_batch(grid, p)
+    z = in_every_batch(grid, p)
+    if isinstance(one, MultivariateNormal):
+        x = p.mean + np.einsum("...ij,n...j->n...i", np.linalg.cholesky(p.covariance), z)
+    else:
+        x = p.mean + np.sqrt(p.variance) * z
     return np.tensordot(weight, f(x), axes=1)
 
 

@@ -1,0 +1,46 @@
+"""Cases of the distributions that are made of others, or of dependent components, as ``distributions`` has those of the
+simple ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchgen.checks.cases import Case, leaf, register, weighted
+from scratchgen.checks.distributions import independent, register_all, register_rsample
+from scratchgen.distributions import MultivariateNormal, kl_divergence, scale_tril_from
+
+
+def multivariate(mean: Any, raw: Any) -> MultivariateNormal:
+    """A normal distribution of vectors, its factor made of any matrix."""
+    return MultivariateNormal(mean, scale_tril_from(raw))
+
+
+register_all(MultivariateNormal, multivariate, ((2, 3), (3, 3)), x=(2, 3))
+register_rsample(MultivariateNormal, multivariate, ((2, 3), (2, 3, 3)))
+
+
+@register("distributions", MultivariateNormal, "covariance")
+def covariance(rng: np.random.Generator) -> Case:
+    """There and back: the factor of L Lᵀ, and the density by it."""
+    mean, raw, x = leaf(rng, 2, 3), leaf(rng, 3, 3), leaf(rng, 2, 3)
+
+    def loss() -> Any:
+        p = multivariate(mean, raw)
+        return weighted(MultivariateNormal.from_covariance(mean, p.covariance).log_prob(x))
+
+    return {"mean": mean, "raw": raw, "x": x}, loss
+
+
+@register("distributions", MultivariateNormal, "KL to and of independent components")
+def mixed_kl(rng: np.random.Generator) -> Case:
+    """A full covariance beside a diagonal one."""
+    p = {"mean": leaf(rng, 2, 3), "raw": leaf(rng, 3, 3), "means": leaf(rng, 3), "logvar": leaf(rng, 2, 3)}
+
+    def loss() -> Any:
+        full, diagonal = multivariate(p["mean"], p["raw"]), independent(p["means"], p["logvar"])
+        return weighted(kl_divergence(full, diagonal)) + weighted(np.square(kl_divergence(diagonal, full)))
+
+    return p, loss

@@ -1,0 +1,262 @@
+"""The normal distribution of vectors with any covariance C, by its Cholesky factor L: C = L Lᵀ, L lower triangular.
+
+    x = m + L η,  η ~ N(0, I)                                                                  (1)
+    η = L⁻¹ (x − m)                              by substitution: no matrix is inverted        (2)
+    log N(x; m, L Lᵀ) = −½ (D log 2π + ‖η‖²) − Σ_i log L_ii                                    (3)
+    entropy = ½ D (1 + log 2π) + Σ_i log L_ii                                                  (4)
+
+(1) has covariance E[L η ηᵀ Lᵀ] = L Lᵀ. (3) is the density of η divided by |det L|, and the determinant of a triangular
+matrix is the product of its diagonal. Its entries are standard deviations: L_ii is that of x_i given x_1 … x_{i−1}.
+
+Every L with a positive diagonal is the factor of one covariance, and every covariance has one such L. So where C itself
+would have to be kept positive definite, L has only to keep its diagonal positive: ``scale_tril_from`` makes such an L
+of any matrix.
+
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, equation (2.43), and section 11.1.1 for (1); for the
+logarithm of the diagonal Pinheiro and Bates, Unconstrained parametrizations for variance-covariance matrices, 1996.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor, solve_triangular
+from scratchgen.distributions.arguments import (
+    Shape,
+    array_of,
+    ends_with,
+    floats,
+    of_one_dtype,
+    require,
+    require_noise,
+    require_shape,
+    shape_of,
+    spread,
+)
+from scratchgen.distributions.distribution import Distribution, values
+from scratchgen.random import Rng, generator
+
+LOG_2PI = 1.8378770664093453
+
+
+class MultivariateNormal(Distribution):
+    """N(mean, scale_tril scale_trilᵀ), vectors of D components that may depend on each other.
+
+    Args:
+        mean: (…, D), a Tensor or array.
+        scale_tril: (…, D, D), lower triangular with a positive diagonal; the leading axes of the two are broadcast to
+            the batch shape. Of a Tensor what is above the diagonal is not used.
+
+    Raises:
+        TypeError: for dtypes that are not float32 or float64, or one of each.
+        ValueError: for other shapes; in a plain array for NaN or inf, for a diagonal that is not positive, and for
+            anything but 0 above it: a covariance goes into ``from_covariance``.
+
+    >>> p = MultivariateNormal(np.zeros(2), np.array([[2.0, 0.0], [1.0, 1.0]]))
+    >>> p.covariance
+    array([[4., 2.],
+           [2., 2.]])
+    >>> p.log_prob(np.array([[0.0, 0.0], [2.0, 2.0]]))                # η = (0, 0) and (1, 1)
+    array([-2.53102425, -3.53102425])
+    """
+
+    def __init__(self, mean: Any, scale_tril: Any) -> None:
+        mean, scale_tril = of_one_dtype(mean=mean, scale_tril=scale_tril)
+        self.batch_shape = batch_shape_of(mean.shape, scale_tril.shape)
+        self.event_shape, self.dtype = mean.shape[-1:], mean.dtype
+        if isinstance(scale_tril, Tensor):
+            scale_tril = np.tril(scale_tril)
+        else:
+            require_scale_tril(scale_tril)
+        if scale_tril.ndim > 2:
+            scale_tril = spread(scale_tril, self.batch_shape + scale_tril.shape[-2:])
+        self.scale_tril = scale_tril  # (D, D) where all of the batch have the same: that saves work
+        self._mean = spread(mean, self.batch_shape + self.event_shape)
+
+    @classmethod
+    def from_covariance(cls, mean: Any, covariance: Any) -> MultivariateNormal:
+        """N(mean, covariance).
+
+        Args:
+            mean: (…, D).
+            covariance: (…, D, D), symmetric and positive definite.
+
+        Raises:
+            TypeError: as the class itself.
+            ValueError: for a matrix that is not square, not symmetric, or not positive definite.
+
+        >>> MultivariateNormal.from_covariance(np.zeros(2), np.array([[1.0, 2.0], [2.0, 1.0]]))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: covariance is not positive definite: its smallest eigenvalue is -1; ...
+        """
+        covariance = array_of("covariance", covariance)
+        require_symmetric(values(covariance))
+        try:
+            return cls(mean, np.linalg.cholesky(covariance))
+        except np.linalg.LinAlgError:
+            raise ValueError(not_positive_definite(values(covariance))) from None
+
+    @property
+    def mean(self) -> Any:
+        """The mean, batch_shape + (D,)."""
+        return self._mean
+
+    @property
+    def covariance(self) -> Any:
+        """C = L Lᵀ, batch_shape + (D, D)."""
+        C = self.scale_tril @ np.swapaxes(self.scale_tril, -1, -2)
+        return spread(C, self.batch_shape + C.shape[-2:])
+
+    @property
+    def variance(self) -> Any:
+        """The diagonal of the covariance, C_ii = Σ_j L_ij², batch_shape + (D,)."""
+        return spread(np.sum(np.square(self.scale_tril), axis=-1), self.batch_shape + self.event_shape)
+
+    @property
+    def log_diagonal(self) -> Any:
+        """log L_ii, (D,) or batch_shape + (D,): as ``scale_tril`` is."""
+        return np.log(np.diagonal(self.scale_tril, axis1=-2, axis2=-1))
+
+    def whiten(self, d: Any) -> Any:
+        """L⁻¹ d (2), for vectors d (…, *batch_shape, D)."""
+        return on_vectors(solve_triangular, self.scale_tril, d)
+
+    def log_prob(self, x: Any) -> Any:
+        """The log-density (3) in nats, one number per vector.
+
+        Args:
+            x: (*sample_shape, *batch_shape, D), float32 or float64 as the parameters are.
+
+        Raises:
+            TypeError: for another dtype.
+            ValueError: for another shape; for NaN or inf in a plain array.
+        """
+        x = floats("x", x, self.dtype)
+        require_shape(x, self.batch_shape + self.event_shape)
+        require("x", x, np.isfinite, "it must be finite")
+        squares = np.sum(np.square(self.whiten(x - self.mean)), axis=-1)
+        return -0.5 * (self.event_shape[0] * LOG_2PI + squares) - np.sum(self.log_diagonal, axis=-1)
+
+    def sample(self, n: int | Shape, rng: Rng) -> np.ndarray:
+        """n draws (1), an array n + batch_shape + (D,).
+
+        Raises:
+            TypeError: for n that is no int or tuple, or rng that is no Generator or seed.
+            ValueError: for a negative n.
+        """
+        return values(self.mean) + on_vectors(np.matmul, values(self.scale_tril), self.draw_noise(n, rng))
+
+    def rsample(self, n: int | Shape, rng: Rng | None = None, noise: Any = None) -> Any:
+        """n draws (1) as a differentiable function of the mean and the factor, n + batch_shape + (D,).
+
+        Args:
+            n: how many, an int or a shape.
+            rng: draws η.
+            noise: η itself, of the shape of the result, instead of ``rng``.
+
+        Raises:
+            TypeError: without either; for noise of another dtype.
+            ValueError: for a negative n, or noise of another shape.
+
+        >>> p = MultivariateNormal(np.array([0.0, 5.0]), np.array([[2.0, 0.0], [1.0, 1.0]]))
+        >>> p.rsample((), noise=np.array([1.0, -1.0]))
+        array([2., 5.])
+        """
+        if noise is not None:
+            noise = require_noise(noise, n, self.batch_shape + self.event_shape, self.dtype)
+        elif rng is None:
+            raise TypeError("rsample needs rng, or the noise itself")
+        else:
+            noise = self.draw_noise(n, rng)
+        return self.mean + on_vectors(np.matmul, self.scale_tril, noise)
+
+    def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
+        """η ~ N(0, I) for n draws, in the dtype of the parameters."""
+        shape = shape_of(n) + self.batch_shape + self.event_shape
+        return generator(rng).standard_normal(shape, dtype=self.dtype)
+
+    def entropy(self) -> Any:
+        """The differential entropy (4) in nats, batch_shape; it can be negative."""
+        entropy = 0.5 * self.event_shape[0] * (1.0 + LOG_2PI) + np.sum(self.log_diagonal, axis=-1)
+        return spread(entropy, self.batch_shape)
+
+
+def scale_tril_from(raw: Any) -> Any:
+    """A factor L of any matrix: what is below its diagonal, with the exponential of its diagonal, and 0 above.
+
+    Args:
+        raw: (…, D, D), a Tensor or array of any numbers, such as the output of a network; 0 gives L = I.
+
+    >>> scale_tril_from(np.array([[0.0, 7.0], [3.0, np.log(2.0)]]))
+    array([[1., 0.],
+           [3., 2.]])
+    """
+    raw = array_of("raw", raw)
+    scale = np.exp(np.diagonal(raw, axis1=-2, axis2=-1))
+    return np.tril(raw, -1) + scale[..., None] * np.eye(raw.shape[-1], dtype=raw.dtype)
+
+
+def on_vectors(f: Callable[[Any, Any], Any], L: Any, d: Any) -> Any:
+    """``f(L, columns)`` with the vectors d (…, D) as columns: all vectors that meet the same L go in one matrix.
+
+    Args:
+        L: (D, D), or (…, D, D) with leading axes that are the last ones of d before D, or broadcast to those of d.
+    """
+    if not ends_with(d.shape[:-1], L.shape[:-2]):
+        L = np.broadcast_to(L, d.shape[:-1] + L.shape[-2:])
+    own = L.shape[:-2] + d.shape[-1:]
+    together = prod(d.shape[: d.ndim - len(own)])
+    columns = np.moveaxis(np.reshape(d, (together, *own)), 0, -1)  # (…, D, together)
+    return np.reshape(np.moveaxis(f(L, columns), -1, 0), d.shape)
+
+
+# -- what is refused -----------------------------------------------------------------------------------------------
+
+
+def batch_shape_of(mean: Shape, scale_tril: Shape) -> Shape:
+    """The batch shape of parameters of these shapes.
+
+    Raises:
+        ValueError: unless they are (…, D) and (…, D, D), with leading axes that broadcast and D of 1 or more.
+    """
+    got = f"mean has shape {mean} and scale_tril {scale_tril}"
+    if not mean or mean[-1] == 0 or scale_tril[-2:] != (mean[-1], mean[-1]):
+        raise ValueError(f"{got}; they must be (…, D) and (…, D, D), with D of 1 or more")
+    try:
+        return np.broadcast_shapes(mean[:-1], scale_tril[:-2])
+    except ValueError:
+        raise ValueError(f"{got}; what stands before D does not broadcast") from None
+
+
+def require_scale_tril(scale_tril: np.ndarray) -> None:
+    """Refuse a plain array that is no Cholesky factor."""
+    diagonal = np.diagonal(scale_tril, axis1=-2, axis2=-1)
+    require("the diagonal of scale_tril", diagonal, lambda x: x > 0, "it must be positive")
+    expected = "above the diagonal it must be 0; a covariance goes into MultivariateNormal.from_covariance"
+    require("scale_tril", np.triu(scale_tril, 1), lambda x: x == 0, expected)
+
+
+def require_symmetric(covariance: np.ndarray) -> None:
+    """Refuse what is no stack of finite symmetric matrices; rounding is allowed for."""
+    shape = covariance.shape
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ValueError(f"covariance has shape {shape}; it must be (…, D, D)")
+    require("covariance", covariance, np.isfinite, "it must be finite")
+    difference = covariance - np.swapaxes(covariance, -1, -2)
+    allowed = 100 * np.finfo(covariance.dtype).eps * np.max(np.abs(covariance), initial=0)
+    require("covariance − covarianceᵀ", difference, lambda x: np.abs(x) <= allowed, "it must be symmetric")
+
+
+def not_positive_definite(covariance: np.ndarray) -> str:
+    """What is wrong with a covariance that has no Cholesky factor: which, its smallest eigenvalue, and what to do."""
+    smallest = np.linalg.eigvalsh(covariance)[..., 0]
+    worst = np.unravel_index(np.argmin(smallest), smallest.shape)
+    which = f" at {tuple(int(i) for i in worst)}" if worst else ""
+    return (
+        f"covariance{which} is not positive definite: its smallest eigenvalue is {smallest[worst]:.3g}; "
+        "add to its diagonal, or leave out what the other components determine"
+    )
