@@ -51,8 +51,8 @@ def backpropagate(
             continue
         op, args, options = node.op, node.args, node.options
         y: Any = node._data
-        if create_graph:  # the same rules, on Tensors
-            y, args = node, args.copy()
+        if create_graph:  # the same rules, on Tensors; what was kept is an array, and would count as a constant
+            y, args, options = node, args.copy(), {**options, "kept": None} if "kept" in options else options
             for i, parent in node.parents:
                 args[i] = parent
         passed = g if op.prepare is None else op.prepare(g, y, *args, **options)
@@ -77,7 +77,7 @@ def backpropagate(
                 contribution = np.array(contribution)  # a leaf's gradient is its own array, no view of another
             cotangents[parent] = contribution
         if not keep:
-            node.inputs, node.args = (), None
+            node.inputs, node.args, node.options = (), None, {}
     return gradients
 
 

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratchgen.autodiff.activations import sigmoid, softplus_tail
+from scratchgen.autodiff.activations import relu, sigmoid, softplus_tail
 from scratchgen.autodiff.record import custom_rule
 
 LOG_2PI = 1.8378770664093453
@@ -57,7 +57,7 @@ def bernoulli_log_prob(logits: Any, x: Any) -> Any:
     """
     require_unit_interval(x)
     y = x * logits
-    y -= np.maximum(logits, 0)
+    y -= relu(logits)
     y -= softplus_tail(logits)
     return y
 

@@ -38,10 +38,11 @@ class Operation:
 
     ``rules[i]`` belongs to positional argument i; None means that no derivative is defined there. With ``prepare``,
     every rule gets ``prepare(g, y, x_0, …)`` as its first argument in the place of g: what they share is computed
-    once. ``casts`` allows a result of another dtype than the input.
+    once. With ``keep``, which gives y *and* something that the rules would have to compute again, they find that in
+    their option ``kept``. ``casts`` allows a result of another dtype than the input.
     """
 
-    __slots__ = ("casts", "forward", "most_args", "name", "options", "partial", "prepare", "rules")
+    __slots__ = ("casts", "forward", "keep", "most_args", "name", "options", "partial", "prepare", "rules")
 
     rules: Sequence[Rule | None] | Each
 
@@ -50,14 +51,16 @@ class Operation:
         forward: Callable[..., Any],
         rules: Sequence[Rule | None] | Each,
         prepare: Rule | None = None,
+        keep: Callable[..., tuple[Any, Any]] | None = None,
         casts: bool = False,
         name: str | None = None,
     ) -> None:
-        self.name, self.forward, self.prepare, self.casts = name or forward.__name__, forward, prepare, casts
+        self.name, self.forward, self.casts = name or forward.__name__, forward, casts
+        self.prepare, self.keep = prepare, keep
         # What a rule does not know of must not be given, or NumPy's where= and dtype= would slip past it.
         known = rules[0] if isinstance(rules, Each) else next(rule for rule in rules if rule is not None)
         positional, by_name = parameters(known)
-        self.options = {*positional[2:], *by_name}  # without g and y
+        self.options = {*positional[2:], *by_name} - {"kept"}  # without g and y
         if isinstance(rules, Each):
             self.rules, self.most_args, self.partial = rules, 1_000_000, False
         else:
@@ -90,12 +93,16 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
 def operation(
-    forward: Callable[..., Any], rules: Sequence[Rule | None] | Each, prepare: Rule | None = None, casts: bool = False
+    forward: Callable[..., Any],
+    rules: Sequence[Rule | None] | Each,
+    prepare: Rule | None = None,
+    keep: Callable[..., tuple[Any, Any]] | None = None,
+    casts: bool = False,
 ) -> Operation:
     """The one door: every operation is made here, and those of the package itself are entered in ``OPERATIONS``."""
     module = getattr(forward, "__module__", None) or "numpy"  # a NumPy ufunc has no module
     name = f"linalg.{forward.__name__}" if module.startswith("numpy.linalg") else forward.__name__
-    made = Operation(forward, rules, prepare, casts, name)
+    made = Operation(forward, rules, prepare, keep, casts, name)
     if module.split(".")[0] in ("numpy", "scipy", "scratchgen"):
         if name in OPERATIONS and OPERATIONS[name].forward is not forward:
             raise ValueError(f"there already is an operation called {name}")

@@ -17,7 +17,9 @@ from scratchgen.autodiff.modes import looking_for_anomalies, recording
 from scratchgen.autodiff.operations import FUNCTIONS, Operation, operation, parameters
 from scratchgen.autodiff.tensor import Tensor, clock
 
-ndarray = np.ndarray  # looked up once, not in every operation
+# Looked up once, not in every operation, since an operation on a few numbers takes less than a microsecond.
+ndarray, new = np.ndarray, object.__new__
+is_recording, is_watchful = recording.get, looking_for_anomalies.get
 NO_OPTIONS: dict[str, Any] = {}
 TAKES_ANY = 0x04  # the flag of a function with *args, inspect.CO_VARARGS
 
@@ -43,8 +45,7 @@ def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OP
     dtype, needed, mixed = None, False, False
     for a in args:
         if type(a) is Tensor:
-            if a.requires_grad:
-                needed = True
+            needed = needed or a.requires_grad
             a = a._data
             if dtype is None:
                 dtype = a.dtype
@@ -53,16 +54,21 @@ def record(op: Operation, args: tuple[Any, ...], options: dict[str, Any] = NO_OP
         elif type(a) is not ndarray:
             a = plain_operand(a, op.rules[len(arrays)] is not None)
         arrays.append(a)
-    y = op.forward(*arrays, **options)
+    remember = needed and is_recording()
+    if remember and op.keep is not None:
+        y, kept = op.keep(*arrays, **options)
+        options = {**options, "kept": kept}
+    else:
+        y = op.forward(*arrays, **options) if options else op.forward(*arrays)
     if type(y) is not ndarray:
         y = np.asarray(y)
     if mixed or (y.dtype is not dtype and y.dtype != dtype and not op.casts):
         raise TypeError(mixed_dtypes(op, arrays))
-    if looking_for_anomalies.get():
+    if is_watchful():
         check_finite(y, f"the forward pass of {op.name}", arrays)
-    t = Tensor.__new__(Tensor)
+    t = new(Tensor)
     t._data, t.grad, t.number = y, None, next(clock)
-    if needed and recording.get():
+    if remember:
         t.requires_grad, t.op, t.inputs, t.args, t.options = True, op, args, arrays, options
         if op.partial:
             refuse_without_rule(t)
@@ -139,14 +145,16 @@ def derivative(function: Callable[..., Any], *rules: Any, prepare: Any = None) -
 
 
 def custom_rule(
-    *rules: Any, prepare: Any = None, casts: bool = False
+    *rules: Any, prepare: Any = None, keep: Any = None, casts: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a function of your own its own derivative rules, one per argument.
 
     A rule is called as ``rule(g, y, *args, **options)`` with the cotangent g = dL/dy, the output y and the function's
     arguments, and returns dL/d(argument). Write it in NumPy, and it will serve for second derivatives too. None marks
     an argument without a derivative. On plain arrays the function stays what it was. ``prepare``, if given, turns g
-    into what all rules start from; ``casts`` allows a result of another dtype.
+    into what all rules start from. ``keep``, if given, takes the function's arguments to its result and an intermediate
+    one, which ``prepare`` and the rules get as ``kept``; None in the place of it says to compute it again, as for
+    second derivatives. ``casts`` allows a result of another dtype.
 
     >>> @custom_rule(lambda g, y, x: g * 3 * x * x)
     ... def cube(x):
@@ -167,7 +175,7 @@ def custom_rule(
         raise TypeError("custom_rule needs at least one rule: @custom_rule(lambda g, y, x: …)")
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        op = operation(function, rules, prepare, casts)
+        op = operation(function, rules, prepare, keep, casts)
 
         @functools.wraps(function)
         def wrapped(*args: Any, **options: Any) -> Any:

@@ -227,6 +227,8 @@ LAYERS = [
         "linear", "tanh", activated(np.tanh), uniform(-0.7, 0.7, 2, 3), uniform(-0.7, 0.7, 3, 5), uniform(-0.3, 0.3, 5)
     ),
     Sample("linear", "tanh, leading axes", activated(np.tanh), uniform(-0.7, 0.7, 2, 3, 5), uniform(-0.7, 0.7, 5, 2)),
+    Sample("linear", "silu", activated(activations.silu), signed(2, 3), signed(3, 5), signed(5)),
+    Sample("linear", "silu, leading axes, no bias", activated(activations.silu), signed(2, 3, 5), signed(5, 2)),
     Sample(
         "linear",
         "relu",

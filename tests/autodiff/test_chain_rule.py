@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from scratchgen.autodiff import Tensor
+from scratchgen.autodiff import Tensor, custom_rule, no_grad
 from scratchgen.autodiff.chain_rule import unbroadcast
 
 
@@ -196,3 +196,64 @@ def test_a_rule_of_the_wrong_shape_is_named():
         ValueError, match=r"rule of matmul for argument 1 gave shape \(2, 3\) where the input has shape \(3, 2\)"
     ):
         unbroadcast(np.ones((2, 3)), (3, 2), "matmul", 1)
+
+
+# -- what an operation keeps for its rules -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def seen():
+    """What the rule of ``exp_that_keeps`` found kept, call by call."""
+    KEPT.clear()
+    return KEPT
+
+
+KEPT: list = []
+
+
+def rule_that_looks(g, y, x, *, kept=None):
+    KEPT.append(kept)
+    return g * (np.exp(x) if kept is None else kept)
+
+
+@custom_rule(rule_that_looks, keep=lambda x: (np.exp(x), np.exp(x)))
+def exp_that_keeps(x):
+    KEPT.append("computed without keeping")
+    return np.exp(x)
+
+
+def test_what_the_forward_pass_keeps_reaches_the_rule(seen):
+    x = Tensor([0.5, 1.0], requires_grad=True)
+    exp_that_keeps(x).sum().backward()
+    assert len(seen) == 1 and (seen[0] == np.exp(x.data)).all()
+    assert (x.grad == np.exp(x.data)).all()
+
+
+def test_nothing_is_kept_for_second_derivatives_which_would_take_it_for_a_constant(seen):
+    x = Tensor([0.5, 1.0], requires_grad=True)
+    exp_that_keeps(x).sum().backward(create_graph=True)
+    assert seen == [None]
+    first, x.grad = x.grad, None
+    first.sum().backward()
+    np.testing.assert_allclose(x.grad, np.exp(x.data), rtol=1e-15)
+
+
+def test_nothing_is_kept_where_no_gradient_is_wanted(seen):
+    exp_that_keeps(Tensor([0.5]))
+    with no_grad():
+        exp_that_keeps(Tensor([0.5], requires_grad=True))
+    assert seen == ["computed without keeping"] * 2
+
+
+def test_what_was_kept_is_freed_with_the_graph(seen):
+    x = Tensor([0.5], requires_grad=True)
+    y = exp_that_keeps(x)
+    y.sum().backward(retain_graph=True)
+    assert "kept" in y.options
+    y.sum().backward()
+    assert "kept" not in y.options
+
+
+def test_kept_cannot_be_given():
+    with pytest.raises(TypeError, match="no derivative rule with the option kept"):
+        exp_that_keeps(Tensor([0.5], requires_grad=True), kept=1.0)

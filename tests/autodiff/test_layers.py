@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scratchgen.autodiff import Tensor, grad
-from scratchgen.autodiff.activations import relu, sigmoid
+from scratchgen.autodiff.activations import relu, sigmoid, silu
 from scratchgen.autodiff.layers import layer_norm, linear
 
 
@@ -19,7 +19,7 @@ def leaves(*shapes: tuple[int, ...], dtype: Any = np.float64) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("lead", [(), (7,), (2, 7), (2, 1, 7), (0,)])
-@pytest.mark.parametrize("activation", [None, relu, np.tanh])
+@pytest.mark.parametrize("activation", [None, relu, silu, np.tanh])
 def test_linear_is_its_definition(lead: tuple[int, ...], activation: Any) -> None:
     """φ(x @ W + b), with the gradients (2) to (4) written as sums over rows."""
     x, W, b = leaves((*lead, 3), (3, 5), (5,))
@@ -29,7 +29,13 @@ def test_linear_is_its_definition(lead: tuple[int, ...], activation: Any) -> Non
     assert [parent for _, parent in y.parents] == [x, W, b]  # one node
     g = np.random.default_rng(1).normal(size=y.shape)
     y.backward(g)
-    slope = {None: np.ones_like(before), relu: before > 0, np.tanh: 1 / np.cosh(before) ** 2}[activation]
+    s = 1 / (1 + np.exp(-before))
+    slope = {
+        None: np.ones_like(before),
+        relu: before > 0,
+        silu: s + before * s * (1 - s),
+        np.tanh: 1 / np.cosh(before) ** 2,
+    }[activation]
     h = g * slope
     np.testing.assert_allclose(x.grad, h @ W.data.T, rtol=1e-12)
     by_row = x.data[..., :, None] * h[..., None, :]
@@ -38,7 +44,7 @@ def test_linear_is_its_definition(lead: tuple[int, ...], activation: Any) -> Non
     np.testing.assert_allclose(b.grad, np.sum(h, axis=rows), rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("activation", [relu, np.tanh])
+@pytest.mark.parametrize("activation", [relu, silu, np.tanh])
 def test_fused_activation_is_the_composition_bit_for_bit(activation: Any) -> None:
     x, W, b = leaves((7, 3), (3, 5), (5,), dtype=np.float32)
     fused, composed = linear(x, W, b, activation=activation), activation(linear(x, W, b))
@@ -90,7 +96,9 @@ def test_shapes_that_do_not_fit_are_refused(x: Any, W: Any, b: Any, message: str
 
 def test_an_activation_that_cannot_be_fused_is_refused() -> None:
     for activation in (sigmoid, np.sin):
-        with pytest.raises(ValueError, match=r"cannot be fused.* apply it to the result of linear"):
+        with pytest.raises(
+            ValueError, match=r"cannot be fused; relu, tanh, silu can: apply it to the result of linear"
+        ):
             linear(np.zeros((2, 3)), np.zeros((3, 5)), activation=activation)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scratchgen.autodiff import Tensor
 from scratchgen.autodiff.checking import comparison
 from scratchgen.autodiff.checking.gradient_error import GradientError
 from scratchgen.autodiff.operations import FUNCTIONS, OPERATIONS, Each, Operation
@@ -212,6 +213,22 @@ def test_derivatives(name: str) -> None:
         COUNTS["checks"] += len({order for order, _ in report.compared})
         if sample.oracle == "complex":
             assert oracles_agree(sample), sample
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if OPERATIONS[name].keep])
+def test_what_is_kept_changes_neither_value_nor_gradient(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit for bit: with ``keep``, and without it, when the rules compute again what they need."""
+    for sample in of(name):
+        results = []
+        for keep in (OPERATIONS[name].keep, None):
+            monkeypatch.setattr(OPERATIONS[name], "keep", keep)
+            leaves = [Tensor(x, requires_grad=True) for x in sample.inputs(0)]
+            y = sample.function(*leaves)
+            assert any("kept" in node.options for node in [y, *y.inputs] if isinstance(node, Tensor)) == bool(keep)
+            y.backward(np.linspace(-1, 2, y.size).reshape(y.shape))
+            results.append([y.data.tobytes(), *(leaf.grad.tobytes() for leaf in leaves)])
+        monkeypatch.undo()
+        assert results[0] == results[1], sample
 
 
 def refusal(mutant: Mutant) -> GradientError | None:

@@ -98,6 +98,8 @@ def main(argv: list[str] | None = None) -> None:
     )
     if hasattr(os, "getloadavg"):
         print(f"load average before the start: {os.getloadavg()[0]:.1f} (the figures are good for an idle machine)")
+    if "OPENBLAS_CORETYPE" in os.environ:  # a peer with a BLAS of its own does not know of it
+        print(f"OPENBLAS_CORETYPE={os.environ['OPENBLAS_CORETYPE']} holds NumPy to the products of that processor")
     print("median (lower–upper quartile); a ratio is formed within each round; lower is faster")
     for peer in options.peers:
         if peer not in names:

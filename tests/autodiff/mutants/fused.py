@@ -46,8 +46,15 @@ ACTIVATIONS = [
     Mutant("log_sigmoid", 0, "sign", instead(lambda g, y, x: g * sigmoid(x))),
     Mutant("log_sigmoid", 0, "epsilon", instead(lambda g, y, x: g * (1 - sigmoid(x) + 1e-7))),
     Mutant("log_sigmoid", 0, "raw data", on_raw_inputs),
-    Mutant("silu", 0, "missing term", instead(lambda g, y, x: g * sigmoid(x))),
-    Mutant("silu", 0, "wrong", instead(lambda g, y, x: g * (sigmoid(x) + x * (1 - sigmoid(x))))),  # x for y
+    Mutant("silu", 0, "missing term", instead(lambda g, y, x, kept=None: g * sigmoid(x))),
+    Mutant("silu", 0, "wrong", instead(lambda g, y, x, kept=None: g * (sigmoid(x) + x * (1 - sigmoid(x))))),  # x for y
+    Mutant(
+        "silu",
+        0,
+        "raw data",  # what was kept, taken as a constant by the second derivative too
+        lambda right: lambda g, y, x, kept=None: right(g, y, x, kept=sigmoid(raw(x)) if kept is None else kept),
+    ),
+    Mutant("silu", 0, "wrong", lambda right: lambda g, y, x, kept=None: right(g, y, x, kept=y)),  # y for σ
     Mutant("silu", 0, "raw data", on_raw_y),
     Mutant("gelu", 0, "missing term", instead(lambda g, y, x: g * ndtr(x))),
     Mutant("gelu", 0, "factor", instead(lambda g, y, x: g * (ndtr(x) + 0.5 * x * density(x)))),
@@ -57,9 +64,16 @@ ACTIVATIONS = [
         "gelu_tanh",
         0,
         "missing term",  # the derivative of the cubic
-        instead(lambda g, y, x: g * (sigmoid(twice_u(x)) + 1.5957691216057308 * y * (1 - sigmoid(twice_u(x))))),
+        instead(
+            lambda g, y, x, kept=None: g * (sigmoid(twice_u(x)) + 1.5957691216057308 * y * (1 - sigmoid(twice_u(x))))
+        ),
     ),
-    Mutant("gelu_tanh", 0, "off by little", instead(lambda g, y, x: g * (ndtr(x) + x * density(x)))),  # that of gelu
+    Mutant(
+        "gelu_tanh",
+        0,
+        "off by little",
+        instead(lambda g, y, x, kept=None: g * (ndtr(x) + x * density(x))),  # that of gelu
+    ),
     Mutant("gelu_tanh", 0, "raw data", on_raw_y),
 ]
 
@@ -172,7 +186,7 @@ DENSITIES = [
 
 def linear_rule(wrong: Any) -> Any:
     """A wrong rule of linear from the cotangent of the pre-activation, as rows."""
-    return instead(lambda h, y, x, W, b=None, *, activation=None: wrong(h, x, W))
+    return instead(lambda h, y, x, W, b=None, *, activation=None, kept=None: wrong(h, x, W))
 
 
 def norm_rule(wrong: Any) -> Any:
@@ -202,14 +216,15 @@ LAYERS = [
         linear_rule(lambda h, x, W: np.mean(h, axis=0) if len(h) else np.sum(h, axis=0)),
     ),
     Mutant("linear", 2, "missing g", linear_rule(lambda h, x, W: np.sum(0 * h + 1, axis=0))),
-    Mutant("linear", "prepare", "missing term", instead(lambda g, y, *args, activation=None: as_rows(g))),  # φ'
+    Mutant("linear", "prepare", "missing term", instead(lambda g, y, *args, **options: as_rows(g))),  # φ'
     Mutant(
         "linear",
         "prepare",
         "wrong",  # the slope of tanh at its output, and that of relu for the tanh
-        instead(lambda g, y, *args, activation=None: as_rows(g if activation is None else g * (y > 0))),
+        instead(lambda g, y, *args, activation=None, kept=None: as_rows(g if activation is None else g * (y > 0))),
     ),
     Mutant("linear", "prepare", "raw data", on_raw_y),
+    Mutant("linear", "prepare", "raw data", on_raw_inputs),  # of which the slope of silu is computed again
     Mutant("layer_norm", 0, "detached", norm_rule(lambda g, x_hat, r, gain: r * (g * gain))),
     Mutant("layer_norm", 0, "detached", norm_rule(lambda g, x_hat, r, gain: r * (g * gain - row_mean(g * gain)))),
     Mutant(

@@ -78,7 +78,7 @@ def scratchgen_loss(p: dict[str, Any], batch: Arrays) -> Any:
 
     h = network_input(np, batch)
     for layer in "123":
-        h = silu(linear(h, p["W" + layer], p["b" + layer]))
+        h = linear(h, p["W" + layer], p["b" + layer], activation=silu)
     return mse(linear(h, p["W4"], p["b4"]), batch["noise"])
 
 
