@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.autodiff import softmax
 from scratchgen.checks.cases import Case, leaf, register, weighted
 from scratchgen.checks.distributions import independent, register_all, register_rsample
-from scratchgen.distributions import MultivariateNormal, kl_divergence, scale_tril_from
+from scratchgen.distributions import Concrete, MultivariateNormal, kl_divergence, scale_tril_from
 
 
 def multivariate(mean: Any, raw: Any) -> MultivariateNormal:
@@ -44,3 +45,26 @@ def mixed_kl(rng: np.random.Generator) -> Case:
         return weighted(kl_divergence(full, diagonal)) + weighted(np.square(kl_divergence(diagonal, full)))
 
     return p, loss
+
+
+# -- Concrete ------------------------------------------------------------------------------------------------------
+
+
+def concrete(logits: Any) -> Concrete:
+    """At a temperature that is not 1."""
+    return Concrete(logits, 0.7)
+
+
+register_rsample(Concrete, concrete, ((2, 3),))
+
+
+@register("distributions", Concrete, "log_prob")
+def concrete_log_prob(rng: np.random.Generator) -> Case:
+    """Of points of the simplex, made of any numbers, and of those numbers themselves."""
+    logits, y = leaf(rng, 3), leaf(rng, 4, 3)
+
+    def loss() -> Any:
+        p = concrete(logits)
+        return weighted(p.log_prob(softmax(y))) + weighted(np.square(p.log_prob_of_logits(y)))
+
+    return {"logits": logits, "y": y}, loss
