@@ -1,21 +1,29 @@
-"""Real data: the bundled 8×8 digits, MNIST from local files, and the few steps from grey levels to a model's input.
+"""Data: the bundled 8×8 digits, MNIST from local files, the steps from grey levels to a model's input, and toys.
 
     images, labels = digits("train")                    (1000, 8, 8) uint8, 17 grey levels
     x = to_unit(images, levels=17).reshape(-1, 64)      (1000, 64) float32 in [0, 1]
+    x = NoisySpiral(std=0.1).sample(1000, rng)          (1000, 2) float64, with known density and entropy
+    images, factors = Bars(std=0.1).sample(1000, rng)   (1000, 8, 8) float64, and the two numbers behind each
 
 Nothing here is fetched unless `download` or `mnist_download` is called.
 """
 
+from scratchgen.data.bars import Bars, BarSample
 from scratchgen.data.dataset import DataError, Dataset
 from scratchgen.data.digits import digits
 from scratchgen.data.download import download
 from scratchgen.data.idx import read_idx
 from scratchgen.data.mnist import mnist, mnist_download
 from scratchgen.data.scaling import binarise, one_hot, to_unit
+from scratchgen.data.toys import NoisySpiral, Toy
 
 __all__ = [
+    "BarSample",
+    "Bars",
     "DataError",
     "Dataset",
+    "NoisySpiral",
+    "Toy",
     "binarise",
     "digits",
     "download",
