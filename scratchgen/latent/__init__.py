@@ -1,15 +1,17 @@
 """Latent-variable models (lecture pp. 3–9).
 
-Read ``joint``, ``points`` and ``elbo``; then ``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and
-``autoencoder``.
+Read ``joint``; ``linear_gaussian``, ``exact_em`` and ``ppca``, where all is known; ``points`` and ``elbo``; then
+``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
 """
 
 from scratchgen.latent.autoencoder import Autoencoder
 from scratchgen.latent.elbo import Elbo, ThreeTerms, three_terms, two_terms
 from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
 from scratchgen.latent.likelihoods import BernoulliLikelihood, CategoricalLikelihood, GaussianLikelihood, Likelihood
+from scratchgen.latent.linear_gaussian import LinearGaussian
 from scratchgen.latent.networks import ConvDecoder, ConvEncoder
 from scratchgen.latent.points import Points, enumerated, gauss_hermite, quadrature, reparameterised, sampled
+from scratchgen.latent.ppca import fit_factor_analysis, fit_ppca, principal_angles
 from scratchgen.latent.vae import VAE
 
 __all__ = [
@@ -23,12 +25,16 @@ __all__ = [
     "GaussianLikelihood",
     "LatentVariableModel",
     "Likelihood",
+    "LinearGaussian",
     "Points",
     "ThreeTerms",
     "enumerated",
+    "fit_factor_analysis",
+    "fit_ppca",
     "gauss_hermite",
     "log_joint",
     "log_p_x_given_z",
+    "principal_angles",
     "quadrature",
     "reparameterised",
     "sampled",

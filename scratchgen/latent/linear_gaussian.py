@@ -1,0 +1,162 @@
+"""The linear-Gaussian model, a latent-variable model of which everything is known (lecture pp. 3–4).
+
+    z ~ N(0, I),    x = W z + b + ε,    ε ~ N(0, Ψ)                                            (1)
+
+Each x is a point of the M-dimensional plane b + W z, with noise. Where Ψ = s² I this is *probabilistic PCA*; where Ψ is
+diagonal it is *factor analysis*. Sums of normal variables are normal, so the marginal and the posterior are known:
+
+    p(x) = N(x; b, C),        C = W Wᵀ + Ψ                                                     (2)
+    p(z | x) = N(z; m, P⁻¹),  P = I + Wᵀ Ψ⁻¹ W,  m = P⁻¹ Wᵀ Ψ⁻¹ (x − b)                        (3)
+
+C is D × D, and P only M × M. As p(x) = p(x | z) p(z) / p(z | x) for every z, (2) can be had from (3), at z = m:
+
+    log p(x) = log p(x | m) − ½ ‖m‖² − ½ log det P                                             (4)
+
+This is the inversion of C by Woodbury and its determinant lemma, said in probabilities.
+
+*What the data cannot tell.* For an orthogonal R, W R and W have the same C: R Rᵀ = I. The likelihood determines the
+plane, not the axes within it. Two fits are compared by C, or by the angles between their planes.
+
+Source: Tipping and Bishop, Probabilistic principal component analysis, J. R. Stat. Soc. B 61, 1999, equations (2)–(8);
+Bishop, Pattern Recognition and Machine Learning, 2006, sections 12.2 and 12.2.4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor, no_grad
+from scratchgen.distributions import Independent, MultivariateNormal, Normal
+from scratchgen.distributions.arguments import floats, listed, of_one_dtype, require
+from scratchgen.distributions.distribution import values
+from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.nn import Module
+from scratchgen.random import Rng, generator
+
+
+class LinearGaussian(Module):
+    """The model (1). Its parameters can be trained by gradient; ``ppca`` fits them by closed form and EM.
+
+    Args:
+        W: (D, M), an array: the directions in which z moves x.
+        b: (D,), the mean of x.
+        logvar: log of the variance of the noise: () or a number for one s² (probabilistic PCA), (D,) for a diagonal Ψ
+            (factor analysis).
+
+    Attributes:
+        W, b, logvar: the same, as parameters.
+
+    Raises:
+        TypeError: for arrays that are not float32 or float64, or some of each.
+        ValueError: for shapes that do not fit; for NaN or inf.
+
+    >>> model = LinearGaussian(np.array([[2.0], [0.0]]), np.zeros(2), np.array(0.0))
+    >>> model.covariance().data                                       # W Wᵀ + s² I
+    array([[5., 0.],
+           [0., 1.]])
+    >>> model.log_prob(np.array([[0.0, 0.0], [5.0, 0.0]])).data.round(4)
+    array([-2.6426, -5.1426])
+    """
+
+    def __init__(self, W: Any, b: Any, logvar: Any) -> None:
+        arrays = of_one_dtype(W=W, b=b, logvar=logvar)
+        shapes = {name: a.shape for name, a in zip(("W", "b", "logvar"), arrays)}
+        D, M = shapes["W"] if len(shapes["W"]) == 2 else (0, 0)
+        if not (D and M) or shapes["b"] != (D,) or shapes["logvar"] not in ((), (D,)):
+            raise ValueError(f"{listed(shapes)}; they must be (D, M), (D,) and () or (D,), with D and M of 1 or more")
+        self.W, self.b, self.logvar = (Tensor(values(a), requires_grad=True) for a in arrays)
+
+    @property
+    def latent(self) -> int:
+        """M, the dimension of z."""
+        return self.W.shape[1]
+
+    # -- the joint: prior and p(x | z) ---------------------------------------------------------------------------------
+
+    def prior(self, like: Any = None) -> Independent:
+        """p(z) = N(0, I), events of shape (M,); in the dtype of ``like``, or of the parameters."""
+        zeros = np.zeros(self.latent, self.dtype if like is None else like.dtype)
+        return Independent(Normal(zeros, zeros), 1)
+
+    def decode(self, z: Any) -> Independent:
+        """p(x | z) = N(W z + b, Ψ) (1) for z (N, M).
+
+        Raises:
+            ValueError: for z of another shape.
+        """
+        if len(z.shape) != 2 or z.shape[1] != self.latent:
+            raise ValueError(f"z has shape {z.shape}; the decoder wants (N, {self.latent})")
+        return Independent(Normal(z @ self.W.T + self.b, self.logvar), 1)
+
+    def sample(self, n: int, rng: Rng) -> np.ndarray:
+        """n draws of x (1), (n, D): z from the prior, then x from p(x | z).
+
+        Raises:
+            TypeError, ValueError: for n that is no int, or negative.
+        """
+        require_int("n", n, least=0)
+        rng = generator(rng)
+        with no_grad():
+            return self.decode(self.prior().sample(n, rng)).sample((), rng)
+
+    # -- the marginal and the posterior --------------------------------------------------------------------------------
+
+    def covariance(self) -> Tensor:
+        """C of (2), (D, D)."""
+        return self.W @ self.W.T + np.exp(self.logvar) * np.eye(len(self.b), dtype=self.dtype)
+
+    def precision(self) -> Tensor:
+        """P of (3), (M, M): the inverse of the posterior's covariance, which is the same for every x."""
+        return np.eye(self.latent, dtype=self.dtype) + self.scaled().T @ self.W
+
+    def scaled(self) -> Tensor:
+        """Ψ⁻¹ W, (D, M)."""
+        return np.exp(-self.logvar)[..., None] * self.W
+
+    def posterior_mean(self, x: Any) -> Tensor:
+        """m of (3), (B, M), for x (B, D); it is linear in x − b."""
+        return (self.data(x) - self.b) @ np.linalg.solve(self.precision(), self.scaled().T).T
+
+    def posterior(self, x: Any) -> MultivariateNormal:
+        """p(z | x) (3), exact, for x (B, D): a batch of B, with the same covariance for each; errors as ``log_prob``.
+
+        >>> model = LinearGaussian(np.array([[1.0], [1.0]]), np.zeros(2), 0.0)
+        >>> posterior = model.posterior(np.array([[3.0, 3.0]]))
+        >>> posterior.mean.data, posterior.covariance.data[0].round(4)
+        (array([[2.]]), array([[0.3333]]))
+        """
+        return MultivariateNormal(self.posterior_mean(x), np.linalg.cholesky(np.linalg.inv(self.precision())))
+
+    def log_prob(self, x: Any) -> Tensor:
+        """The exact log p(x) by (4), in nats, (B,).
+
+        Args:
+            x: (B, D), float32 or float64 as the parameters are.
+
+        Raises:
+            TypeError: for another dtype.
+            ValueError: for another shape; for NaN or inf.
+        """
+        m = self.posterior_mean(x)
+        log_det = np.linalg.slogdet(self.precision())[1]
+        return self.decode(m).log_prob(x) - 0.5 * np.sum(m * m, axis=-1) - 0.5 * log_det
+
+    def loss(self, x: Any, rng: Rng | None = None) -> Tensor:
+        """−log p(x), exact, averaged over the batch: nats per example; it needs no ``rng``.
+
+        Raises:
+            TypeError, ValueError: as ``log_prob``; for an empty batch.
+        """
+        require_rows(x, "a mean over the batch")
+        return -np.mean(self.log_prob(x))
+
+    def data(self, x: Any) -> Any:
+        """x, if it is a finite (B, D) of the model's dtype."""
+        x = floats("x", x, self.dtype)
+        if x.ndim != 2 or x.shape[1] != len(self.b):
+            hint = "; one x is x[None]" if x.shape == self.b.shape else ""
+            raise ValueError(f"x has shape {x.shape}; it must be (B, {len(self.b)}){hint}")
+        require("x", x, np.isfinite, "it must be finite")
+        return x
