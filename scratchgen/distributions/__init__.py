@@ -1,9 +1,11 @@
 """Probability distributions: log_prob, sample, rsample, entropy, and their divergences. Units are nats.
 
 Read ``distribution`` for what each can do, then ``normal``, ``bernoulli``, ``categorical`` and ``independent``; then
-``kl`` and ``discrete_kl``. Of vectors whose components depend on each other: ``multivariate_normal`` and
-``multivariate_kl``, and ``concrete``, a categorical distribution made continuous. ``arguments``, what is refused and
-why, when needed.
+``kl`` and ``discrete_kl``. ``arguments``, what is refused and why, when needed. Further:
+
+    numbers with other densities                  inverse_transform, uniform, location_scale, laplace, logistic
+    vectors with dependent components             multivariate_normal, multivariate_kl
+    a categorical distribution made continuous   concrete
 """
 
 from scratchgen.distributions import multivariate_kl as _multivariate_kl  # noqa: F401  (registers its closed forms)
@@ -13,8 +15,11 @@ from scratchgen.distributions.concrete import Concrete, straight_through
 from scratchgen.distributions.distribution import Distribution
 from scratchgen.distributions.independent import Independent
 from scratchgen.distributions.kl import closed_form, kl_divergence
+from scratchgen.distributions.laplace import Laplace
+from scratchgen.distributions.logistic import Logistic
 from scratchgen.distributions.multivariate_normal import MultivariateNormal, scale_tril_from
 from scratchgen.distributions.normal import Normal
+from scratchgen.distributions.uniform import Uniform
 
 __all__ = [
     "Bernoulli",
@@ -22,8 +27,11 @@ __all__ = [
     "Concrete",
     "Distribution",
     "Independent",
+    "Laplace",
+    "Logistic",
     "MultivariateNormal",
     "Normal",
+    "Uniform",
     "closed_form",
     "kl_divergence",
     "scale_tril_from",

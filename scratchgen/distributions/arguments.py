@@ -157,7 +157,7 @@ def floats(name: str, x: Any, dtype: np.dtype, whole: bool = False) -> Any:
     raise TypeError(f"{name} is {x.dtype}, but the parameters are {dtype}: convert one with .astype")
 
 
-def require_shape(x: Any, expected: Shape) -> None:
+def require_shape(x: Any, expected: Shape, name: str = "x") -> None:
     """Refuse x whose last axes are not ``expected``, the batch shape and event shape of its distribution.
 
     Nothing is broadcast: (n, 1) against (n,) would give (n, n) numbers, and their mean looks well.
@@ -169,10 +169,10 @@ def require_shape(x: Any, expected: Shape) -> None:
     if ends_with(got, expected):
         return
     if got[-1:] == (1,) and ends_with(got[:-1], expected):
-        hint = f"; did you mean x[{':, ' * (len(got) - 1)}0]?"
+        hint = f"; did you mean {name}[{':, ' * (len(got) - 1)}0]?"
     elif expected[-1:] == (1,) and ends_with(got, expected[:-1]):
-        hint = f"; did you mean x[{':, ' * len(got)}None]?"
-    raise ValueError(f"x has shape {got}; its last axes must be {expected}, batch shape and event shape{hint}")
+        hint = f"; did you mean {name}[{':, ' * len(got)}None]?"
+    raise ValueError(f"{name} has shape {got}; its last axes must be {expected}, batch shape and event shape{hint}")
 
 
 def require_noise(noise: Any, n: int | Shape, shape: Shape, dtype: np.dtype) -> Any:
@@ -191,3 +191,33 @@ def require_noise(noise: Any, n: int | Shape, shape: Shape, dtype: np.dtype) -> 
 def ends_with(shape: Shape, tail: Shape) -> bool:
     """Whether the last axes of ``shape`` are ``tail``."""
     return len(shape) >= len(tail) and shape[len(shape) - len(tail) :] == tail
+
+
+def finite(x: Any, dtype: np.dtype, shape: Shape) -> Any:
+    """x of a density as a Tensor or array, if its last axes are ``shape``, batch shape and event shape.
+
+    Raises:
+        TypeError: for another dtype; for a masked array.
+        ValueError: for another shape; for NaN or inf in a plain array, with its index.
+    """
+    x = floats("x", x, dtype)
+    require_shape(x, shape)
+    require("x", x, np.isfinite, "it must be finite")
+    return x
+
+
+def probability(p: Any, dtype: np.dtype, batch_shape: Shape) -> Any:
+    """p of ``icdf`` as a Tensor or array, if it is one of probabilities for each element of the batch.
+
+    Raises:
+        TypeError: for another dtype; for a masked array.
+        ValueError: for values of a plain array outside [0, 1], with value and index; for another shape.
+
+    >>> probability(np.array([0.5, 1.5]), np.dtype(np.float64), (2,))
+    Traceback (most recent call last):
+    ValueError: p has 1.5 at (1,); 1 of 2 values: it is a probability, from 0 to 1
+    """
+    p = floats("p", p, dtype)
+    require_shape(p, batch_shape, "p")
+    require("p", p, lambda value: (value >= 0) & (value <= 1), "it is a probability, from 0 to 1")
+    return p

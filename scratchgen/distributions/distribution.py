@@ -74,5 +74,21 @@ class Distribution(ABC):
     def entropy(self) -> Any:
         """−E[log p(x)] in nats, batch_shape."""
 
+    def cdf(self, x: Any) -> Any:
+        """The cumulative distribution function P(X ≤ x), one number per event (2).
+
+        Raises:
+            NotImplementedError: where there is no closed form here.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no cdf here; estimate P(X ≤ x) by the share of samples")
+
+    def icdf(self, p: Any) -> Any:
+        """The x with P(X ≤ x) = p, the inverse of ``cdf``.
+
+        Raises:
+            NotImplementedError: where there is no closed form here.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no icdf here; estimate it by a quantile of samples")
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(batch_shape={self.batch_shape}, event_shape={self.event_shape})"

@@ -2,6 +2,7 @@
 
     log p(x) = Σ_j log p_j(x_j)                                                                (1)
     H(p) = Σ_j H(p_j)                                                                          (2)
+    P(X_1 ≤ x_1, X_2 ≤ x_2, …) = Π_j F_j(x_j)                                                  (3)
 
 A sum, not a mean: a mean would be the logarithm of the D-th root of p(x), and an ELBO made with it would be no bound on
 log p(x).
@@ -71,6 +72,20 @@ class Independent(Distribution):
     def entropy(self) -> Any:
         """The entropy (2) in nats, batch_shape."""
         return self.total(self.base.entropy())
+
+    def cdf(self, x: Any) -> Any:
+        """The probability (3) that every component is at most that of x, one number per event."""
+        return np.prod(self.base.cdf(x), axis=tuple(range(-self.event_dims, 0)))
+
+    def icdf(self, p: Any) -> Any:
+        """None: many vectors have the same probability (3).
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            "a vector has no icdf, since many have the same cdf; .base.icdf(p) inverts that of each component"
+        )
 
     def total(self, per_component: Any) -> Any:
         """The sum over the axes that became the event."""

@@ -3,6 +3,9 @@
     log N(x; m, eᵛ) = −½ (log 2π + v + (x − m)² e^{−v})                                        (1)
     x = m + e^{v/2} η,  η ~ N(0, 1)            the reparameterisation of lecture p. 6          (2)
     entropy = ½ (1 + log 2π + v)                                                               (3)
+    F(x) = Φ((x − m) e^{−v/2}),  F⁻¹(u) = m + e^{v/2} Φ⁻¹(u)                                   (4)
+
+Φ is the distribution function of N(0, 1), SciPy's ``ndtr``, and Φ⁻¹ its ``ndtri``.
 
 The log-variance may be any number, so a network can give it without a constraint. The standard deviation is e^{v/2},
 not eᵛ and not v.
@@ -20,15 +23,8 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import gaussian_log_prob
-from scratchgen.distributions.arguments import (
-    Shape,
-    floats,
-    parameters,
-    require,
-    require_noise,
-    require_shape,
-    shape_of,
-)
+from scratchgen.autodiff.densities import inverse_std
+from scratchgen.distributions.arguments import Shape, finite, parameters, probability, require_noise, shape_of
 from scratchgen.distributions.distribution import Distribution, values
 from scratchgen.random import Rng, generator
 
@@ -80,10 +76,36 @@ class Normal(Distribution):
             TypeError: for another dtype, such as the uint8 of images.
             ValueError: for another shape; for NaN or inf in a plain array.
         """
-        x = floats("x", x, self.dtype)
-        require_shape(x, self.batch_shape)
-        require("x", x, np.isfinite, "it must be finite")
-        return gaussian_log_prob(x, self.mean, self.logvar)
+        return gaussian_log_prob(finite(x, self.dtype, self.batch_shape), self.mean, self.logvar)
+
+    def cdf(self, x: Any) -> Any:
+        """P(X ≤ x) (4), elementwise, of x as in ``log_prob``.
+
+        >>> Normal(1.0, np.log(4.0)).cdf(np.array([1.0, 3.0]))
+        array([0.5       , 0.84134475])
+        """
+        from scipy.special import ndtr  # a slow import: only who needs it shall wait for it
+
+        return ndtr((finite(x, self.dtype, self.batch_shape) - self.mean) * inverse_std(self.logvar))
+
+    def icdf(self, p: Any) -> Any:
+        """The x with P(X ≤ x) = p (4), elementwise; −inf and inf for p = 0 and p = 1.
+
+        Equal steps of p make a grid that has equally many draws in each cell: the codes of a decoded manifold.
+
+        Args:
+            p: (*sample_shape, *batch_shape), of the dtype of the parameters.
+
+        Raises:
+            TypeError: for another dtype.
+            ValueError: for p outside [0, 1], with value and index, or of another shape.
+
+        >>> Normal(1.0, np.log(4.0)).icdf(np.array([0.5, 0.975]))
+        array([1.        , 4.91992797])
+        """
+        from scipy.special import ndtri
+
+        return self.mean + self.std * ndtri(probability(p, self.dtype, self.batch_shape))
 
     def sample(self, n: int | Shape, rng: Rng) -> np.ndarray:
         """n draws (2), an array n + batch_shape.
