@@ -13,10 +13,15 @@ from scratchgen.distributions import (
     Categorical,
     Distribution,
     Independent,
+    Laplace,
+    Logistic,
     MultivariateNormal,
     Normal,
+    Uniform,
+    kl_divergence,
     scale_tril_from,
 )
+from tests.distributions.quadrature import expectation_on_the_line
 
 
 def independent(base: type) -> Callable[..., Independent]:
@@ -29,6 +34,11 @@ def multivariate(mean: Any, raw: Any) -> MultivariateNormal:
     return MultivariateNormal(mean, scale_tril_from(raw))
 
 
+def interval(low: Any, log_width: Any) -> Uniform:
+    """A uniform distribution, its width the exponential of any number."""
+    return Uniform(low, low + np.exp(log_width))
+
+
 def draw(shapes: tuple[tuple[int, ...], ...], seed: int) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     return [rng.normal(0.0, 1.2, shape) for shape in shapes]
@@ -37,6 +47,9 @@ def draw(shapes: tuple[tuple[int, ...], ...], seed: int) -> list[np.ndarray]:
 # name: how to make it, and the shapes of its parameters: batches of two, events of three dimensions.
 KINDS: dict[str, tuple[Callable[..., Distribution], tuple[tuple[int, ...], ...]]] = {
     "Normal": (Normal, ((2, 3), (2, 3))),
+    "Uniform": (interval, ((2, 3), (2, 3))),
+    "Laplace": (Laplace, ((2, 3), (2, 3))),
+    "Logistic": (Logistic, ((2, 3), (2, 3))),
     "Bernoulli": (Bernoulli, ((2, 3),)),
     "Categorical": (Categorical, ((2, 5),)),
     "vectors of Normal": (independent(Normal), ((2, 3), (2, 3))),
@@ -54,6 +67,26 @@ def make(kind: str, seed: int, dtype: Any = np.float64) -> Distribution:
     return maker(*(parameter.astype(dtype) for parameter in draw(shapes, seed)))
 
 
+def is_reparameterised(p: Distribution) -> bool:
+    """Whether p has ``rsample``."""
+    one = p.base if isinstance(p, Independent) else p
+    return type(one).rsample is not Distribution.rsample
+
+
+def has_kl(p: Distribution) -> bool:
+    """Whether the divergence of p to its like has a closed form."""
+    try:
+        kl_divergence(p, p)
+    except NotImplementedError:
+        return False
+    return True
+
+
+DISCRETE = [kind for kind in KINDS if "Bernoulli" in kind or "Categorical" in kind]
+# Those of which any two have a finite divergence, which is smooth where they are equal: not uniform ones.
+WITH_KL = [kind for kind in KINDS if has_kl(make(kind, 1)) and kind != "Uniform"]
+
+
 def outcomes(p: Distribution) -> np.ndarray:
     """Every value that an event of a discrete p can have, (N, *event_shape)."""
     one = p.base if isinstance(p, Independent) else p
@@ -69,10 +102,15 @@ def in_every_batch(x: np.ndarray, p: Distribution) -> np.ndarray:
     return np.broadcast_to(x.reshape(len(x), *[1] * len(p.batch_shape), *p.event_shape), shape)
 
 
-def expectation(p: Distribution, f: Callable[[np.ndarray], Any], order: int = 30) -> np.ndarray:
+def expectation(
+    p: Distribution, f: Callable[[np.ndarray], Any], order: int = 30, beside: Distribution | None = None
+) -> np.ndarray:
     """E_p[f(x)] for each element of the batch: by enumeration, or for normals by Gauss–Hermite quadrature, which is
-    exact for polynomials of degree 2 · order − 1. f takes (N, *batch_shape, *event_shape) to (N, *batch_shape).
+    exact for polynomials of degree 2 · order − 1; for other densities by ``quadrature``, which wants to know what is
+    ``beside`` p in f. f takes (N, *batch_shape, *event_shape) to (N, *batch_shape).
     """
+    if isinstance(p, (Uniform, Laplace, Logistic)):
+        return expectation_on_the_line(p, f, beside)
     one = p.base if isinstance(p, Independent) else p
     if not isinstance(one, (Normal, MultivariateNormal)):
         x = in_every_batch(outcomes(p), p)
