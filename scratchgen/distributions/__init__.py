@@ -3,9 +3,9 @@
 Read ``distribution`` for what each can do, then ``normal``, ``bernoulli``, ``categorical`` and ``independent``; then
 ``kl`` and ``discrete_kl``. ``arguments``, what is refused and why, when needed. Further:
 
-    numbers with other densities                  inverse_transform, uniform, location_scale, laplace, logistic
-    vectors with dependent components             multivariate_normal, multivariate_kl
-    a categorical distribution made continuous   concrete
+    numbers with other densities                 inverse_transform, uniform, location_scale, laplace, logistic
+    vectors with dependent components            multivariate_normal, multivariate_kl
+    a categorical distribution made continuous  concrete
 """
 
 from scratchgen.distributions import multivariate_kl as _multivariate_kl  # noqa: F401  (registers its closed forms)
