@@ -9,6 +9,7 @@ import numpy as np
 from scratchgen.checks.cases import Case, leaf, register, weighted
 from scratchgen.checks.models import of
 from scratchgen.latent.linear_gaussian import LinearGaussian
+from scratchgen.latent.mixture import GaussianMixture
 
 
 @register("models", LinearGaussian, "probabilistic PCA")
@@ -35,3 +36,17 @@ def posterior(rng: np.random.Generator) -> Case:
         return weighted(z.entropy()) + weighted(z.rsample(3, 0))
 
     return model.parameters(), loss
+
+
+@register("models", GaussianMixture, "full")
+def mixture_full(rng: np.random.Generator) -> Case:
+    """A covariance for each component; of its raw matrix the part above the diagonal has a gradient of 0."""
+    model = GaussianMixture(leaf(rng, 3).data, leaf(rng, 3, 2).data, leaf(rng, 3, 2, 2).data)
+    return of(model, rng.normal(size=(5, 2)))
+
+
+@register("models", GaussianMixture, "diagonal")
+def mixture_diagonal(rng: np.random.Generator) -> Case:
+    """Variances only."""
+    model = GaussianMixture(leaf(rng, 3).data, leaf(rng, 3, 2).data, leaf(rng, 3, 2).data)
+    return of(model, rng.normal(size=(5, 2)))

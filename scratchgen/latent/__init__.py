@@ -1,7 +1,7 @@
 """Latent-variable models (lecture pp. 3–9).
 
-Read ``joint``; ``linear_gaussian``, ``exact_em`` and ``ppca``, where all is known; ``points`` and ``elbo``; then
-``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
+Read ``joint``; ``mixture``, ``linear_gaussian``, ``exact_em``, ``mixture_em`` and ``ppca``, where all is known;
+``points`` and ``elbo``; then ``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
 """
 
 from scratchgen.latent.autoencoder import Autoencoder
@@ -9,6 +9,8 @@ from scratchgen.latent.elbo import Elbo, ThreeTerms, three_terms, two_terms
 from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
 from scratchgen.latent.likelihoods import BernoulliLikelihood, CategoricalLikelihood, GaussianLikelihood, Likelihood
 from scratchgen.latent.linear_gaussian import LinearGaussian
+from scratchgen.latent.mixture import GaussianMixture
+from scratchgen.latent.mixture_em import fit_mixture
 from scratchgen.latent.networks import ConvDecoder, ConvEncoder
 from scratchgen.latent.points import Points, enumerated, gauss_hermite, quadrature, reparameterised, sampled
 from scratchgen.latent.ppca import fit_factor_analysis, fit_ppca, principal_angles
@@ -23,6 +25,7 @@ __all__ = [
     "ConvEncoder",
     "Elbo",
     "GaussianLikelihood",
+    "GaussianMixture",
     "LatentVariableModel",
     "Likelihood",
     "LinearGaussian",
@@ -30,6 +33,7 @@ __all__ = [
     "ThreeTerms",
     "enumerated",
     "fit_factor_analysis",
+    "fit_mixture",
     "fit_ppca",
     "gauss_hermite",
     "log_joint",

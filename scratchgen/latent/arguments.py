@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.distributions.arguments import floats, require
+
 Shape = tuple[int, ...]
 
 
@@ -55,3 +57,41 @@ def require_rows(x: Any, what: str, least: int = 1) -> None:
     """
     if len(x) < least:
         raise ValueError(f"x has {len(x)} rows; {what} needs at least {least}")
+
+
+def require_vectors(x: Any, size: int, dtype: np.dtype) -> Any:
+    """x, if it is a batch (B, size) of finite vectors of that dtype.
+
+    Raises:
+        TypeError: for another dtype; for a masked array.
+        ValueError: for another shape; for NaN or inf in a plain array.
+
+    >>> require_vectors(np.zeros(3), 3, np.dtype(np.float64))
+    Traceback (most recent call last):
+    ValueError: x has shape (3,); it must be (B, 3); one x is x[None]
+    """
+    x = floats("x", x, dtype)
+    if x.ndim != 2 or x.shape[1] != size:
+        hint = ""
+        if x.ndim == 1:
+            hint = "; did you mean x[:, None]?" if size == 1 else "; one x is x[None]" if len(x) == size else ""
+        raise ValueError(f"x has shape {x.shape}; it must be (B, {size}){hint}")
+    require("x", x, np.isfinite, "it must be finite")
+    return x
+
+
+def require_variance(x: np.ndarray) -> None:
+    """Refuse columns that are constant, where a variance that is fitted to each would become 0.
+
+    Raises:
+        ValueError: with their numbers.
+
+    >>> require_variance(np.array([[1.0, 2.0], [1.0, 3.0]]))
+    Traceback (most recent call last):
+    ValueError: columns [0] of x have zero variance: the density there would be infinite; leave them out
+    """
+    constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
+    if constant.size:
+        raise ValueError(
+            f"columns {constant.tolist()} of x have zero variance: the density there would be infinite; leave them out"
+        )

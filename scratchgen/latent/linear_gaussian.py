@@ -29,9 +29,9 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Independent, MultivariateNormal, Normal
-from scratchgen.distributions.arguments import floats, listed, of_one_dtype, require
+from scratchgen.distributions.arguments import listed, of_one_dtype
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.latent.arguments import require_int, require_rows, require_vectors
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 
@@ -117,7 +117,8 @@ class LinearGaussian(Module):
 
     def posterior_mean(self, x: Any) -> Tensor:
         """m of (3), (B, M), for x (B, D); it is linear in x − b."""
-        return (self.data(x) - self.b) @ np.linalg.solve(self.precision(), self.scaled().T).T
+        gain = np.linalg.solve(self.precision(), self.scaled().T)  # P⁻¹ Wᵀ Ψ⁻¹, (M, D)
+        return (require_vectors(x, len(self.b), self.dtype) - self.b) @ gain.T
 
     def posterior(self, x: Any) -> MultivariateNormal:
         """p(z | x) (3), exact, for x (B, D): a batch of B, with the same covariance for each; errors as ``log_prob``.
@@ -151,12 +152,3 @@ class LinearGaussian(Module):
         """
         require_rows(x, "a mean over the batch")
         return -np.mean(self.log_prob(x))
-
-    def data(self, x: Any) -> Any:
-        """x, if it is a finite (B, D) of the model's dtype."""
-        x = floats("x", x, self.dtype)
-        if x.ndim != 2 or x.shape[1] != len(self.b):
-            hint = "; one x is x[None]" if x.shape == self.b.shape else ""
-            raise ValueError(f"x has shape {x.shape}; it must be (B, {len(self.b)}){hint}")
-        require("x", x, np.isfinite, "it must be finite")
-        return x

@@ -39,7 +39,7 @@ import numpy as np
 from scratchgen.autodiff import no_grad
 from scratchgen.distributions.arguments import array_of, require
 from scratchgen.distributions.normal import LOG_2PI
-from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.latent.arguments import require_int, require_rows, require_variance, require_vectors
 from scratchgen.latent.exact_em import Climb, climb
 from scratchgen.latent.linear_gaussian import LinearGaussian
 from scratchgen.random import Rng, generator
@@ -148,7 +148,7 @@ def em_step(model: LinearGaussian, x: Any) -> LinearGaussian:
     True
     """
     require_rows(x, "a mean over the data")
-    x = model.data(np.asarray(x))
+    x = require_vectors(x, len(model.b), model.dtype)
     b = np.mean(x, axis=0)
     with no_grad():
         m = LinearGaussian(model.W.data, b, model.logvar.data).posterior_mean(x).data  # (N, M)
@@ -207,17 +207,3 @@ def data_for(x: Any, latent: int) -> np.ndarray:
     require_rows(x, f"latent={latent} with some noise left over", least=latent + 2)
     require("x", x, np.isfinite, "it must be finite")
     return x
-
-
-def require_variance(x: np.ndarray) -> None:
-    """Refuse columns that are constant.
-
-    Raises:
-        ValueError: with their numbers.
-    """
-    constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
-    if constant.size:
-        raise ValueError(
-            f"columns {constant.tolist()} of x have zero variance: their noise would be 0 and the likelihood infinite; "
-            "leave them out"
-        )
