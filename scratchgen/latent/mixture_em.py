@@ -9,8 +9,8 @@ N_k = Σ_n r_nk, the rows that k answers for, the M-step is
 
 or the diagonal of S_k, where C_k is diagonal.
 
-A component that answers for few rows can *collapse*: S_k becomes singular, and its density infinite. So each C_k is
-kept above a floor: C_k − ε V is positive semi-definite, where V is the diagonal matrix of the variances of x and ε is
+A component that answers for few rows can *collapse*: S_k becomes singular, and its density infinite. So C_k is kept
+above a floor: C_k − ε V is positive semi-definite, where V is the diagonal matrix of the variances of x and ε is
 ``floor``. Among such C_k the best one is (3) with eigenvalues raised to ε where they are less:
 
     V^{−½} S_k V^{−½} = Q diag(λ) Qᵀ,    C_k = V^½ Q diag(max(λ, ε)) Qᵀ V^½                    (4)
