@@ -4,6 +4,7 @@ Everything is measured in new processes, the libraries taking turns. The process
 NumPy: Linux hands the peak memory of a parent on to its children, so that a large parent would show in every figure.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -17,11 +18,16 @@ MEMORY_STEPS = 20
 MODULES = {"scratchgen": "scratchgen, scratchgen.autodiff, scratchgen.optim"}
 IMPORT = "import time; start = time.perf_counter(); import {0}; print(time.perf_counter() - start)"
 
+# pip compiled the libraries when it installed them. What lies in this folder is compiled at its first import, and each
+# time anew where the environment forbids to write that down.
+MAY_COMPILE = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 
 def import_seconds(peer: str) -> float:
     """Import the library in a new interpreter, without the start of the interpreter."""
     code = IMPORT.format(MODULES.get(peer, peer))
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=MAY_COMPILE, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
 
 
@@ -43,6 +49,8 @@ def measure(peers: list[str], runs: int, settings: Settings) -> dict[str, dict[s
     results: dict[str, dict[str, list[float]]] = {
         what: {peer: [] for peer in peers} for what in ("import", "first step", "peak")
     }
+    for peer in peers:
+        import_seconds(peer)  # untimed: compiles
     for _ in range(runs):
         for peer in peers:
             results["import"][peer].append(import_seconds(peer))
