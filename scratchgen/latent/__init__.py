@@ -1,14 +1,23 @@
 """Latent-variable models (lecture pp. 3–9).
 
 Read ``joint``; ``mixture``, ``linear_gaussian``, ``exact_em``, ``mixture_em`` and ``ppca``, where all is known;
-``points`` and ``elbo``; then ``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
+``marginal``, ``integrals`` and ``importance``; ``points`` and ``elbo``; then ``vae``, ``likelihoods``, ``networks``,
+``diagnostics`` and ``autoencoder``.
 """
 
 from scratchgen.latent.autoencoder import Autoencoder
 from scratchgen.latent.elbo import Elbo, ThreeTerms, three_terms, two_terms
+from scratchgen.latent.importance import (
+    SampledEstimate,
+    log_weights,
+    marginal_by_importance,
+    marginal_by_monte_carlo,
+)
+from scratchgen.latent.integrals import marginal_by_gauss_hermite, marginal_by_grid
 from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
 from scratchgen.latent.likelihoods import BernoulliLikelihood, CategoricalLikelihood, GaussianLikelihood, Likelihood
 from scratchgen.latent.linear_gaussian import LinearGaussian
+from scratchgen.latent.marginal import Estimate, marginal_by_sum
 from scratchgen.latent.mixture import GaussianMixture
 from scratchgen.latent.mixture_em import fit_mixture
 from scratchgen.latent.networks import ConvDecoder, ConvEncoder
@@ -24,12 +33,14 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "Elbo",
+    "Estimate",
     "GaussianLikelihood",
     "GaussianMixture",
     "LatentVariableModel",
     "Likelihood",
     "LinearGaussian",
     "Points",
+    "SampledEstimate",
     "ThreeTerms",
     "enumerated",
     "fit_factor_analysis",
@@ -38,6 +49,12 @@ __all__ = [
     "gauss_hermite",
     "log_joint",
     "log_p_x_given_z",
+    "log_weights",
+    "marginal_by_gauss_hermite",
+    "marginal_by_grid",
+    "marginal_by_importance",
+    "marginal_by_monte_carlo",
+    "marginal_by_sum",
     "principal_angles",
     "quadrature",
     "reparameterised",
