@@ -11,7 +11,7 @@ import numpy as np
 from scratchgen.autodiff import softmax
 from scratchgen.checks.cases import Case, leaf, register, weighted
 from scratchgen.checks.distributions import independent, register_all, register_rsample
-from scratchgen.distributions import Concrete, MultivariateNormal, kl_divergence, scale_tril_from
+from scratchgen.distributions import Concrete, Mixture, MultivariateNormal, Normal, kl_divergence, scale_tril_from
 
 
 def multivariate(mean: Any, raw: Any) -> MultivariateNormal:
@@ -68,3 +68,31 @@ def concrete_log_prob(rng: np.random.Generator) -> Case:
         return weighted(p.log_prob(softmax(y))) + weighted(np.square(p.log_prob_of_logits(y)))
 
     return {"logits": logits, "y": y}, loss
+
+
+# -- mixtures ------------------------------------------------------------------------------------------------------
+
+
+@register("distributions", Mixture, "of numbers")
+def mixture_of_numbers(rng: np.random.Generator) -> Case:
+    """Density, moments and responsibilities; each of the batch has its own weights, and all share the components."""
+    logits, means, logvars, x = leaf(rng, 4, 3), leaf(rng, 3), leaf(rng, 3), leaf(rng, 2, 4)
+
+    def loss() -> Any:
+        p = Mixture(logits, Normal(means, logvars))
+        moments = weighted(p.mean) + weighted(np.square(p.variance))
+        return weighted(p.log_prob(x)) + weighted(np.square(p.responsibilities(x))) + moments
+
+    return {"logits": logits, "means": means, "logvars": logvars, "x": x}, loss
+
+
+@register("distributions", Mixture, "of vectors")
+def mixture_of_vectors(rng: np.random.Generator) -> Case:
+    """Full covariances; the batch shares the weights."""
+    logits, means, raw, x = leaf(rng, 3), leaf(rng, 4, 3, 2), leaf(rng, 3, 2, 2), leaf(rng, 4, 2)
+
+    def loss() -> Any:
+        p = Mixture(logits, multivariate(means, raw))
+        return weighted(p.log_prob(x)) + weighted(p.mean) + weighted(np.square(p.variance))
+
+    return {"logits": logits, "means": means, "raw": raw, "x": x}, loss

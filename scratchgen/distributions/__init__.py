@@ -5,7 +5,8 @@ Read ``distribution`` for what each can do, then ``normal``, ``bernoulli``, ``ca
 
     numbers with other densities                 inverse_transform, uniform, location_scale, laplace, logistic
     vectors with dependent components            multivariate_normal, multivariate_kl
-    a categorical distribution made continuous  concrete
+    a categorical distribution made continuous   concrete
+    one of several distributions, at random      mixture
 """
 
 from scratchgen.distributions import multivariate_kl as _multivariate_kl  # noqa: F401  (registers its closed forms)
@@ -17,6 +18,7 @@ from scratchgen.distributions.independent import Independent
 from scratchgen.distributions.kl import closed_form, kl_divergence
 from scratchgen.distributions.laplace import Laplace
 from scratchgen.distributions.logistic import Logistic
+from scratchgen.distributions.mixture import Mixture
 from scratchgen.distributions.multivariate_normal import MultivariateNormal, scale_tril_from
 from scratchgen.distributions.normal import Normal
 from scratchgen.distributions.uniform import Uniform
@@ -29,6 +31,7 @@ __all__ = [
     "Independent",
     "Laplace",
     "Logistic",
+    "Mixture",
     "MultivariateNormal",
     "Normal",
     "Uniform",

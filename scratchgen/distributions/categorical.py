@@ -26,7 +26,8 @@ class Categorical(Distribution):
 
     Raises:
         TypeError: for a dtype that is not float32 or float64.
-        ValueError: for no categories; for NaN, inf, or a row of nothing but −inf in a plain array.
+        ValueError: for no categories; for NaN or inf in a plain array. A row of nothing but −inf is refused where it is
+            used.
 
     >>> p = Categorical(np.log([[0.5, 0.25, 0.25]]))
     >>> np.exp(p.log_prob(np.array([1])))
