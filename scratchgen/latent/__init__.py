@@ -1,8 +1,8 @@
 """Latent-variable models (lecture pp. 3–9).
 
 Read ``joint``; ``mixture``, ``linear_gaussian``, ``exact_em``, ``mixture_em`` and ``ppca``, where all is known;
-``marginal``, ``integrals`` and ``importance``; ``points`` and ``elbo``; then ``vae``, ``likelihoods``, ``networks``,
-``diagnostics`` and ``autoencoder``.
+``marginal``, ``integrals`` and ``importance``; ``points``, ``elbo``, ``posteriors``, ``em`` and ``theta_steps``; then
+``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
 """
 
 from scratchgen.latent.autoencoder import Autoencoder
@@ -23,6 +23,7 @@ from scratchgen.latent.mixture_em import fit_mixture
 from scratchgen.latent.networks import ConvDecoder, ConvEncoder
 from scratchgen.latent.points import Points, enumerated, gauss_hermite, quadrature, reparameterised, sampled
 from scratchgen.latent.ppca import fit_factor_analysis, fit_ppca, principal_angles
+from scratchgen.latent.posteriors import GaussianPosterior, PerExample
 from scratchgen.latent.vae import VAE
 
 __all__ = [
@@ -36,9 +37,11 @@ __all__ = [
     "Estimate",
     "GaussianLikelihood",
     "GaussianMixture",
+    "GaussianPosterior",
     "LatentVariableModel",
     "Likelihood",
     "LinearGaussian",
+    "PerExample",
     "Points",
     "SampledEstimate",
     "ThreeTerms",

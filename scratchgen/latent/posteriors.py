@@ -1,0 +1,116 @@
+"""Variational posteriors q_φ(z | x): from numbers, φ or computed with φ, to distributions of z.
+
+    amortised        one network gives the numbers of every x, as in a VAE                      (1)
+    per example      each x_i has numbers of its own: a table                                   (2)
+
+    mean-field       q = N(m, diag(e^v)): the dimensions of z are independent                   (3)
+    full             q = N(m, L Lᵀ)                                                             (4)
+
+Of one Gaussian posterior N(μ, Λ⁻¹) the divergence KL(q ‖ p) is least at m = μ, and then
+
+    full             L Lᵀ = Λ⁻¹,        KL = 0                                                  (5)
+    mean-field       e^{v_j} = 1/Λ_jj,  KL = ½ (Σ_j log Λ_jj − log det Λ)                       (6)
+
+since KL = ½ (Σ_j Λ_jj e^{v_j} − v_j − 1 − log det Λ) for a diagonal covariance. The variance of q is that of z_j *given*
+the other dimensions: less than that of z_j, so a mean-field q is too sure of itself.
+
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, section 10.1.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor
+from scratchgen.distributions import Distribution, Independent, MultivariateNormal, Normal, scale_tril_from
+from scratchgen.distributions.distribution import values
+from scratchgen.latent.arguments import require_int
+from scratchgen.nn import Module
+
+
+class PerExample(Module):
+    """Numbers of its own for each of n data (2), in the place of a network that computes them from x.
+
+    Args:
+        n: how many data.
+        numbers: for each of them; all are 0 at first.
+        dtype: of the numbers.
+
+    Raises:
+        TypeError, ValueError: for n or numbers that is no int, or less than 1.
+
+    >>> PerExample(100, 4)(np.zeros((100, 7))).shape
+    (100, 4)
+    """
+
+    def __init__(self, n: int, numbers: int, dtype: Any = np.float64) -> None:
+        require_int("n", n)
+        require_int("numbers", numbers)
+        self.values = Tensor(np.zeros((n, numbers), dtype), requires_grad=True)
+
+    def forward(self, x: Any) -> Tensor:
+        """All rows of the table: (n, …) → (n, numbers). What x is does not matter, but all of them must be there.
+
+        Raises:
+            ValueError: for another number of data.
+        """
+        if len(x) != len(self.values):
+            raise ValueError(f"x has {len(x)} rows; the table has {len(self.values)}, one for each of its data")
+        return self.values
+
+
+class GaussianPosterior(Module):
+    """q(z | x) = N(m, diag(e^v)) or N(m, L Lᵀ), from numbers that an encoder or a table gives.
+
+    Args:
+        encoder: a Module from x to the numbers of each q: m and v, 2 × ``latent``; if ``full`` m and any square matrix,
+            ``latent`` + ``latent``², of which ``scale_tril_from`` makes L.
+        latent: the dimension of z.
+        full: (4) if true, (3) if false.
+
+    Raises:
+        TypeError, ValueError: for latent that is no int, or less than 1.
+
+    >>> q = GaussianPosterior(PerExample(100, 6), latent=2, full=True)
+    >>> q(np.zeros((100, 7))).covariance.shape
+    (100, 2, 2)
+    """
+
+    def __init__(self, encoder: Module, latent: int, full: bool = False) -> None:
+        require_int("latent", latent)
+        self.encoder, self.latent, self.full = encoder, latent, full
+
+    def forward(self, x: Any) -> Distribution:
+        """q(z | x) for each x, events of shape (latent,).
+
+        Raises:
+            ValueError: if the encoder gives another number of numbers.
+        """
+        numbers, d = self.encoder(x), self.latent
+        wanted = d + d * d if self.full else 2 * d
+        if numbers.shape[1:] != (wanted,):
+            raise ValueError(f"the encoder gives shape {numbers.shape}; with latent={d} it must be (B, {wanted})")
+        mean, rest = numbers[:, :d], numbers[:, d:]
+        if self.full:
+            return MultivariateNormal(mean, scale_tril_from(rest.reshape(-1, d, d)))
+        return Independent(Normal(mean, rest), 1)
+
+    def move_to(self, posterior: MultivariateNormal) -> None:
+        """Change the table so that KL(q ‖ posterior) is least: (5), or (6).
+
+        Raises:
+            TypeError: where a network gives the numbers: there is no closed form; take gradient steps.
+        """
+        if not isinstance(self.encoder, PerExample):
+            raise TypeError(f"the encoder is a {type(self.encoder).__name__}; only a PerExample can be set: take gradient steps")
+        mean, covariance = np.asarray(values(posterior.mean)), values(posterior.covariance)
+        if self.full:
+            L = np.linalg.cholesky(covariance)
+            scale = np.diagonal(L, axis1=-2, axis2=-1)
+            raw = np.tril(L, -1) + np.log(scale)[..., None] * np.eye(self.latent)
+            rest = raw.reshape(len(mean), -1)
+        else:
+            rest = -np.log(np.diagonal(np.linalg.inv(covariance), axis1=-2, axis2=-1))
+        self.encoder.values.assign(np.concatenate([mean, rest], axis=1))

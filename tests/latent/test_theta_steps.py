@@ -1,0 +1,50 @@
+"""The θ step to the optimum of E_q[log p_θ(x, z)]. Equations of ``theta_steps``."""
+
+import numpy as np
+import pytest
+
+from scratchgen.autodiff import no_grad
+from scratchgen.distributions import Independent, MultivariateNormal, Normal
+from scratchgen.latent import LinearGaussian, quadrature, three_terms
+from scratchgen.latent.ppca import em_step
+from scratchgen.latent.theta_steps import fit_linear_gaussian
+
+RNG = np.random.default_rng(1)
+X = RNG.normal(size=(9, 4)) @ RNG.normal(size=(4, 4)) + 1.0
+FACTORS = np.tril(RNG.normal(size=(9, 2, 2)), -1) + np.eye(2) * RNG.uniform(0.5, 1.5, (9, 1, 2))
+FULL = MultivariateNormal(RNG.normal(size=(9, 2)), FACTORS)
+MEAN_FIELD = Independent(Normal(RNG.normal(size=(9, 2)), RNG.normal(size=(9, 2))), 1)
+
+
+def model(noise):
+    return LinearGaussian(RNG.normal(size=(4, 2)), RNG.normal(size=4), noise)
+
+
+@pytest.mark.parametrize("noise", [np.array(0.2), np.array([0.2, -0.4, 0.1, 0.5])], ids=["one", "each its own"])
+@pytest.mark.parametrize("q", [FULL, MEAN_FIELD], ids=["full", "mean-field"])
+def test_no_small_change_is_better(q, noise):
+    """(1) and (2): the gradient of the ELBO in W, b and the noise is 0 there, and it was not before."""
+    p = model(noise)
+    before = three_terms(p, X, quadrature(q, order=2)).total.data.mean()
+    fit_linear_gaussian(p, X, q)
+    elbo = np.mean(three_terms(p, X, quadrature(q, order=2)).total)
+    elbo.backward()
+    assert elbo.data > before + 0.1
+    for name, parameter in p.parameters().items():
+        np.testing.assert_allclose(parameter.grad, 0, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("noise", [np.array(0.2), np.array([0.2, -0.4, 0.1, 0.5])], ids=["one", "each its own"])
+def test_at_the_posterior_it_is_the_m_step_of_em(noise):
+    p = model(noise)
+    p.b.assign(X.mean(axis=0))
+    expected = em_step(p, X)
+    with no_grad():
+        fit_linear_gaussian(p, X, p.posterior(X))
+    for name, parameter in p.parameters().items():
+        np.testing.assert_allclose(parameter.data, expected.parameters()[name].data, atol=1e-12, err_msg=name)
+
+
+def test_q_for_other_data_is_refused():
+    with pytest.raises(ValueError, match=r"q is MultivariateNormal.* a batch of 3 of \(2,\)"):
+        fit_linear_gaussian(model(np.array(0.2)), X[:3], FULL)
