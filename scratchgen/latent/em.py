@@ -3,22 +3,22 @@
     ELBO(θ, φ) = E_{q_φ}[log p_θ(x | z) + log p_θ(z) − log q_φ(z | x)]                          (1)
                = log p_θ(x) − KL(q_φ(z | x) ‖ p_θ(z | x))                                       (2)
 
-    φ step     φ ← argmax_φ ELBO(θ, φ), which by (2) makes the gap least: log p_θ(x) does not move     (3)
-    θ step     θ ← argmax_θ ELBO(θ, φ) = argmax_θ E_{q_φ}[log p_θ(x | z) + log p_θ(z)]                 (4)
+    φ step     φ ← argmax_φ ELBO(θ, φ): by (2) the least gap, at the same log p_θ(x)            (3)
+    θ step     θ ← argmax_θ ELBO(θ, φ) = argmax_θ E_{q_φ}[log p_θ(x | z) + log p_θ(z)]          (4)
 
-A step that goes only part of the way, such as a few gradient steps, raises the ELBO too: that is the generalisation.
-Joint ascent is the other extreme: one gradient step in θ and φ at once, as a VAE is trained.
+A step may go only part of the way, such as a few small gradient steps, as long as it raises the ELBO: that is the
+generalisation. Joint ascent is the other extreme: each gradient step is in θ and φ at once, as a VAE is trained.
 
-What is guaranteed. No step lowers the ELBO. Where q can be the posterior and each φ step goes to the optimum, the gap is
-0 after it, and so
+*What is guaranteed.* The ELBO never falls. Where q can be the posterior and each φ step goes to the optimum, the gap
+is 0 after it, and so
 
     log p_θ'(x) ≥ ELBO(θ', φ) ≥ ELBO(θ, φ) = log p_θ(x)                                         (5)
 
 for the θ' of the next θ step: the likelihood rises as well. That is EM. If q is restricted, or the φ step partial, the
 last equality fails. The ELBO still rises, but may do so by closing the gap, while the likelihood falls.
 
-Source: lecture p. 5; Neal and Hinton, A view of the EM algorithm that justifies incremental, sparse, and other variants,
-1998; Dempster, Laird and Rubin, J. R. Stat. Soc. B 39, 1977.
+Source: lecture p. 5; Neal and Hinton, A view of the EM algorithm that justifies incremental, sparse, and other
+variants, 1998; Dempster, Laird and Rubin, J. R. Stat. Soc. B 39, 1977.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ Of one Gaussian posterior N(μ, Λ⁻¹) the divergence KL(q ‖ p) is least at 
     full             L Lᵀ = Λ⁻¹,        KL = 0                                                  (5)
     mean-field       e^{v_j} = 1/Λ_jj,  KL = ½ (Σ_j log Λ_jj − log det Λ)                       (6)
 
-since KL = ½ (Σ_j Λ_jj e^{v_j} − v_j − 1 − log det Λ) for a diagonal covariance. The variance of q is that of z_j *given*
-the other dimensions: less than that of z_j, so a mean-field q is too sure of itself.
+since KL = ½ (Σ_j (Λ_jj e^{v_j} − v_j − 1) − log det Λ) for a diagonal covariance. 1/Λ_jj is the variance of z_j *given*
+the other dimensions, at most that of z_j itself: a mean-field q is too sure of itself.
 
 Source: Bishop, Pattern Recognition and Machine Learning, 2006, section 10.1.2.
 """
@@ -104,7 +104,8 @@ class GaussianPosterior(Module):
             TypeError: where a network gives the numbers: there is no closed form; take gradient steps.
         """
         if not isinstance(self.encoder, PerExample):
-            raise TypeError(f"the encoder is a {type(self.encoder).__name__}; only a PerExample can be set: take gradient steps")
+            got = type(self.encoder).__name__
+            raise TypeError(f"the encoder is a {got}; only a PerExample can be set: take gradient steps")
         mean, covariance = np.asarray(values(posterior.mean)), values(posterior.covariance)
         if self.full:
             L = np.linalg.cholesky(covariance)

@@ -1,15 +1,16 @@
-"""The θ step of generalised EM to its optimum, where there is a closed form, for any q: θ' = argmax_θ E_q[log p_θ(x, z)].
+"""The θ step of generalised EM to its optimum, argmax_θ E_q[log p_θ(x, z)], for any q: where it has a closed form.
 
-*Linear-Gaussian model*, x = W z + b + ε with ε ~ N(0, Ψ). E_q[log p(x | z)] is the log-density of a regression of x on
-z̃ = (z, 1) whose inputs are uncertain. With W̃ = (W, b), and q known by E[z̃] and E[z̃ z̃ᵀ] = Cov[z̃] + E[z̃] E[z̃]ᵀ,
+*Linear-Gaussian model*, x = W z + b + ε with ε ~ N(0, Ψ). With A = (W, b) and u = (z, 1) it reads x = A u + ε, and
+E_q[log p(x | z)] is that of a regression of x on u, of which only the moments under q are known:
 
-    W̃' = [Σ_n x_n E[z̃_n]ᵀ] [Σ_n E[z̃_n z̃_nᵀ]]⁻¹                                                 (1)
-    Ψ'_jj = mean_n E[(x_nj − w̃'_jᵀ z̃_n)²] = mean_n (x_nj − w̃'_jᵀ E[z̃_n])² + w̃'_jᵀ Cov[z̃_n] w̃'_j    (2)
+    A' = [Σ_n x_n E[u_n]ᵀ] [Σ_n E[u_n u_nᵀ]]⁻¹,   E[u uᵀ] = Cov[u] + E[u] E[u]ᵀ                 (1)
+    Ψ'_jj = mean_n E[(x_nj − a'_jᵀ u_n)²] = mean_n (x_nj − a'_jᵀ E[u_n])² + a'_jᵀ Cov[u_n] a'_j  (2)
 
-with w̃_j the j-th row of W̃; where the noise is one s², it is the mean of (2) over j. At the posterior this is the M-step
-of ``ppca.em_step``, but for b, which is there at its best for any q: the mean of x.
+with a_j the j-th row of A; where the noise is one s², it is the mean of (2) over j. At the posterior, and with b at the
+mean of x, this is the M-step of ``ppca.em_step``.
 
-*Mixture*, z in {0 … K − 1} with r_nk = q(z_n = k | x_n): see ``mixture``, whose M-step takes any r.
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, equations (12.53), (12.56) and (12.57), with the moments
+of q in the place of those of the posterior, and b among the weights.
 """
 
 from __future__ import annotations
@@ -35,16 +36,17 @@ def fit_linear_gaussian(model: LinearGaussian, x: Any, q: Distribution) -> None:
         TypeError, ValueError: for x that the model refuses; if x and q are not as many.
     """
     x = np.asarray(model.data(x))
-    if q.batch_shape != (len(x),) or q.event_shape != (model.latent,):
-        raise ValueError(f"q is {q}; for x of shape {x.shape} it must be a batch of {len(x)} of ({model.latent},)")
-    mean, covariance = np.insert(values(q.mean), model.latent, 1, axis=1), np.zeros((len(x), *2 * [model.latent + 1]))
-    covariance[:, :-1, :-1] = covariance_of(q)  # that of the 1 in z̃ is 0
-    second_moment = np.sum(covariance, axis=0) + mean.T @ mean
-    weights = np.linalg.solve(second_moment, mean.T @ x).T  # (1): (D, M + 1)
-    uncertainty = np.sum(weights @ np.mean(covariance, axis=0) * weights, axis=1)
-    noise = np.mean(np.square(x - mean @ weights.T), axis=0) + uncertainty  # (2)
-    model.W.assign(weights[:, :-1])
-    model.b.assign(weights[:, -1])
+    M = model.latent
+    if q.batch_shape != (len(x),) or q.event_shape != (M,):
+        raise ValueError(f"q is {q}; for x of shape {x.shape} it must be a batch of {len(x)}, of events ({M},)")
+    mean = np.insert(values(q.mean), M, 1, axis=1)  # E[u]: (B, M + 1)
+    covariance = np.zeros((len(x), M + 1, M + 1))  # Cov[u]: the 1 has none
+    covariance[:, :M, :M] = covariance_of(q)
+    A = np.linalg.solve(np.sum(covariance, axis=0) + mean.T @ mean, mean.T @ x).T  # (1): (D, M + 1)
+    uncertainty = np.sum(A @ np.mean(covariance, axis=0) * A, axis=1)
+    noise = np.mean(np.square(x - mean @ A.T), axis=0) + uncertainty  # (2)
+    model.W.assign(A[:, :-1])
+    model.b.assign(A[:, -1])
     model.logvar.assign(np.log(noise if model.logvar.ndim else np.mean(noise)))
 
 

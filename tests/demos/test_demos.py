@@ -29,7 +29,7 @@ def test_every_demo_is_listed():
 
 
 def test_an_unknown_name_is_an_error_that_names_the_others():
-    assert "no demo begins with page99; there are page06" in run("--only", "page99", expect=1)
+    assert "no demo begins with page99; there are page0" in run("--only", "page99", expect=1)
 
 
 def test_a_demo_says_what_it_does_and_what_it_wrote(tmp_path):

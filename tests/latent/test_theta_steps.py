@@ -46,5 +46,5 @@ def test_at_the_posterior_it_is_the_m_step_of_em(noise):
 
 
 def test_q_for_other_data_is_refused():
-    with pytest.raises(ValueError, match=r"q is MultivariateNormal.* a batch of 3 of \(2,\)"):
+    with pytest.raises(ValueError, match=r"q is MultivariateNormal.* a batch of 3, of events \(2,\)"):
         fit_linear_gaussian(model(np.array(0.2)), X[:3], FULL)
