@@ -21,6 +21,7 @@ import numpy as np
 
 from scratchgen.distributions import Distribution, MultivariateNormal
 from scratchgen.distributions.distribution import values
+from scratchgen.latent.arguments import require_vectors
 from scratchgen.latent.linear_gaussian import LinearGaussian
 
 
@@ -35,7 +36,7 @@ def fit_linear_gaussian(model: LinearGaussian, x: Any, q: Distribution) -> None:
     Raises:
         TypeError, ValueError: for x that the model refuses; if x and q are not as many.
     """
-    x = np.asarray(model.data(x))
+    x = np.asarray(require_vectors(x, len(model.b), model.dtype))
     M = model.latent
     if q.batch_shape != (len(x),) or q.event_shape != (M,):
         raise ValueError(f"q is {q}; for x of shape {x.shape} it must be a batch of {len(x)}, of events ({M},)")
