@@ -39,6 +39,7 @@ import numpy as np
 
 from scratchgen.autodiff import no_grad
 from scratchgen.distributions.arguments import array_of, require
+from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import require_int, require_rows, require_variance
 from scratchgen.latent.exact_em import Climb, climb
 from scratchgen.latent.mixture import GaussianMixture
@@ -110,8 +111,12 @@ def em_step(model: GaussianMixture, x: Any, floor: float = FLOOR) -> GaussianMix
     """
     require_rows(x, "a mean over the data")
     with no_grad():
-        r = model.responsibilities(x).data.astype(np.float64)  # (N, K)
-        old = model.means.data, model.covariances().data
+        return m_step(model, x, model.responsibilities(x).data, floor)
+
+
+def m_step(model: GaussianMixture, x: Any, r: np.ndarray, floor: float = FLOOR) -> GaussianMixture:
+    """(1), (2) and (4) for any r, (N, K), whose rows sum to 1: the responsibilities, or what stands for them."""
+    r, old = np.asarray(r, np.float64), (model.means.data, values(model.covariances()))
     x = np.asarray(x, np.float64)
     answers_for = np.sum(r, axis=0)  # N_k
     means, covariances = weighted_moments(x, r / np.maximum(answers_for, EMPTY))

@@ -9,8 +9,12 @@ E_q[log p(x | z)] is that of a regression of x on u, of which only the moments u
 with a_j the j-th row of A; where the noise is one s², it is the mean of (2) over j. At the posterior, and with b at the
 mean of x, this is the M-step of ``ppca.em_step``.
 
+*Gaussian mixture*, z in {0 … K − 1}. The M-step of ``mixture_em`` for the r of any q:
+
+    r_nk = q(z_n = k | x_n)  in the place of  p(z_n = k | x_n)                                  (3)
+
 Source: Bishop, Pattern Recognition and Machine Learning, 2006, equations (12.53), (12.56) and (12.57), with the moments
-of q in the place of those of the posterior, and b among the weights.
+of q in the place of those of the posterior, and b among the weights; for mixtures (9.24)–(9.27).
 """
 
 from __future__ import annotations
@@ -19,10 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.distributions import Distribution, MultivariateNormal
+from scratchgen.distributions import Categorical, Distribution, MultivariateNormal
 from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import require_vectors
 from scratchgen.latent.linear_gaussian import LinearGaussian
+from scratchgen.latent.mixture import GaussianMixture
+from scratchgen.latent.mixture_em import m_step
 
 
 def fit_linear_gaussian(model: LinearGaussian, x: Any, q: Distribution) -> None:
@@ -56,3 +62,20 @@ def covariance_of(q: Distribution) -> np.ndarray:
     if isinstance(q, MultivariateNormal):
         return values(q.covariance)
     return values(q.variance)[..., None] * np.eye(*2 * q.event_shape)
+
+
+def fit_gaussian_mixture(model: GaussianMixture, x: Any, q: Categorical) -> None:
+    """Change the weights, means and covariances of ``model`` so that E_q[log p(x, z)] is largest (3).
+
+    Args:
+        model: changed in place.
+        x: (B, D), in the dtype of the model.
+        q: a batch of B distributions of z; it stays as it is.
+
+    Raises:
+        TypeError, ValueError: for x that the model refuses; if x and q are not as many.
+    """
+    x, K = require_vectors(x, model.means.shape[1], model.dtype), len(model.logits)
+    if np.shape(q.logits) != (len(x), K):
+        raise ValueError(f"q has logits of shape {np.shape(q.logits)}; here it must be ({len(x)}, {K})")
+    model.load_state(m_step(model, x, values(q.probabilities)).state())

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from scratchgen.autodiff import no_grad
-from scratchgen.distributions import Independent, MultivariateNormal, Normal
-from scratchgen.latent import LinearGaussian, quadrature, three_terms
+from scratchgen.distributions import Categorical, Independent, MultivariateNormal, Normal
+from scratchgen.latent import GaussianMixture, LinearGaussian, enumerated, mixture_em, quadrature, three_terms
 from scratchgen.latent.ppca import em_step
-from scratchgen.latent.theta_steps import fit_linear_gaussian
+from scratchgen.latent.theta_steps import fit_gaussian_mixture, fit_linear_gaussian
 
 RNG = np.random.default_rng(1)
 X = RNG.normal(size=(9, 4)) @ RNG.normal(size=(4, 4)) + 1.0
@@ -48,3 +48,41 @@ def test_at_the_posterior_it_is_the_m_step_of_em(noise):
 def test_q_for_other_data_is_refused():
     with pytest.raises(ValueError, match=r"q is MultivariateNormal.* a batch of 3, of events \(2,\)"):
         fit_linear_gaussian(model(np.array(0.2)), X[:3], FULL)
+
+
+# -- the mixture -------------------------------------------------------------------------------------------------------
+
+LOGITS = RNG.normal(size=(9, 3))
+PLANE = X[:, :2]
+
+
+def mixture(covariances):
+    return GaussianMixture.of([0.2, 0.3, 0.5], RNG.normal(size=(3, 2)), covariances)
+
+
+@pytest.mark.parametrize("covariances", [np.stack([np.eye(2)] * 3), np.ones((3, 2))], ids=["full", "diagonal"])
+def test_no_small_change_of_a_mixture_is_better(covariances):
+    """(3): the gradient of the ELBO in the weights, means and covariances is 0 there, for a q that is no posterior."""
+    p, points = mixture(covariances), enumerated(Categorical(LOGITS))
+    before = three_terms(p, PLANE, points).total.data.mean()
+    fit_gaussian_mixture(p, PLANE, points.q)
+    elbo = np.mean(three_terms(p, PLANE, points).total)
+    elbo.backward()
+    assert elbo.data > before + 0.1
+    for name, parameter in p.parameters().items():
+        gradient = np.tril(parameter.grad) if parameter.ndim == 3 else parameter.grad
+        np.testing.assert_allclose(gradient, 0, atol=1e-12, err_msg=name)
+
+
+def test_at_the_posterior_it_is_the_em_step_of_the_mixture():
+    p = mixture(np.stack([np.eye(2)] * 3))
+    expected = mixture_em.em_step(p, PLANE)
+    with no_grad():
+        fit_gaussian_mixture(p, PLANE, p.posterior(PLANE))
+    for name, parameter in p.parameters().items():
+        np.testing.assert_allclose(parameter.data, expected.parameters()[name].data, atol=1e-12, err_msg=name)
+
+
+def test_q_of_another_mixture_is_refused():
+    with pytest.raises(ValueError, match=r"q has logits of shape \(9, 3\); here it must be \(4, 3\)"):
+        fit_gaussian_mixture(mixture(np.ones((3, 2))), PLANE[:4], Categorical(LOGITS))
