@@ -3,17 +3,21 @@
 Read ``distribution`` for what each can do, then ``normal``, ``bernoulli``, ``categorical`` and ``independent``; then
 ``kl`` and ``discrete_kl``. ``arguments``, what is refused and why, when needed. Further:
 
-    numbers with other densities                 inverse_transform, uniform, location_scale, laplace, logistic
+    numbers with other densities                 inverse_transform, uniform, location_scale, laplace, logistic, and
+                                                 continuous_kl
+    divergences without a closed form            estimated_kl
     vectors with dependent components            multivariate_normal, multivariate_kl
     a categorical distribution made continuous   concrete
     one of several distributions, at random      mixture
 """
 
+from scratchgen.distributions import continuous_kl as _continuous_kl  # noqa: F401  (registers its closed forms)
 from scratchgen.distributions import multivariate_kl as _multivariate_kl  # noqa: F401  (registers its closed forms)
 from scratchgen.distributions.bernoulli import Bernoulli
 from scratchgen.distributions.categorical import Categorical
 from scratchgen.distributions.concrete import Concrete, straight_through
 from scratchgen.distributions.distribution import Distribution
+from scratchgen.distributions.estimated_kl import Divergence, divergence
 from scratchgen.distributions.independent import Independent
 from scratchgen.distributions.kl import closed_form, kl_divergence
 from scratchgen.distributions.laplace import Laplace
@@ -28,6 +32,7 @@ __all__ = [
     "Categorical",
     "Concrete",
     "Distribution",
+    "Divergence",
     "Independent",
     "Laplace",
     "Logistic",
@@ -36,6 +41,7 @@ __all__ = [
     "Normal",
     "Uniform",
     "closed_form",
+    "divergence",
     "kl_divergence",
     "scale_tril_from",
     "straight_through",

@@ -45,6 +45,8 @@ def closed_form(q: type, p: type) -> Callable[[Form], Form]:
 def kl_divergence(q: Distribution, p: Distribution) -> Any:
     """KL(q ‖ p) (1) in nats, of the broadcast batch shape.
 
+    It is exact or an error; ``divergence`` estimates it where there is no closed form.
+
     Raises:
         NotImplementedError: for a pair without a closed form.
         TypeError: for float32 beside float64.
@@ -58,7 +60,7 @@ def kl_divergence(q: Distribution, p: Distribution) -> Any:
     form = CLOSED_FORMS.get((type(q), type(p)))
     if form is None:
         raise NotImplementedError(
-            f"no closed form of KL({type(q).__name__} ‖ {type(p).__name__}); estimate E_q[log q − log p] with samples"
+            f"no closed form of KL({type(q).__name__} ‖ {type(p).__name__}); divergence(q, p, rng) estimates it"
         )
     require_alike(q, p)
     return form(q, p)

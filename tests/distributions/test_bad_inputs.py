@@ -148,7 +148,7 @@ PAIRS: dict[str, tuple[Call, type[Exception], str]] = {
     "no closed form": (
         lambda: kl_divergence(normal(), Bernoulli(ZEROS)),
         NotImplementedError,
-        r"KL\(Normal ‖ Bernoulli\); estimate",
+        r"KL\(Normal ‖ Bernoulli\); divergence\(q, p, rng\) estimates it",
     ),
     "events": (
         lambda: kl_divergence(Independent(normal(3), 1), Independent(normal(4), 1)),

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchgen.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
+from scratchgen.distributions import (
+    Bernoulli,
+    Categorical,
+    Independent,
+    Laplace,
+    Logistic,
+    Normal,
+    Uniform,
+    kl_divergence,
+)
 from scratchgen.distributions.kl import CLOSED_FORMS
 from tests.distributions import truth
 
@@ -36,7 +45,7 @@ def test_kl_is_the_expectation_under_q_of_the_log_ratio(kind: str, seed_q: int, 
 def test_kl_of_two_classes_is_the_expectation_under_q_of_the_log_ratio(kind_q: str, kind_p: str) -> None:
     for seed_q, seed_p in PAIRS:
         q, p = truth.make(kind_q, seed_q), truth.make(kind_p, seed_p)
-        expected = truth.expectation(q, lambda x, q=q, p=p: q.log_prob(x) - p.log_prob(x), order=10)
+        expected = truth.expectation(q, lambda x, q=q, p=p: q.log_prob(x) - p.log_prob(x), order=10, beside=p)
         np.testing.assert_allclose(kl_divergence(q, p), expected, rtol=1e-11, atol=1e-10)
 
 
@@ -49,7 +58,8 @@ def test_the_pairs_tell_the_directions_apart() -> None:
 def test_every_closed_form_is_tested_here() -> None:
     tested = {type(truth.make(kind, 1)) for kind in truth.WITH_KL}
     mixed = {(type(truth.make(q, 1)), type(truth.make(p, 1))) for q, p in truth.MIXED}
-    assert {(cls, cls) for cls in tested} | mixed == set(CLOSED_FORMS)
+    to_uniform = {(cls, Uniform) for cls in (Normal, Laplace, Logistic, Uniform)}  # in test_continuous_divergences
+    assert {(cls, cls) for cls in tested} | mixed | to_uniform == set(CLOSED_FORMS)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -84,6 +94,7 @@ def test_kl_is_never_negative(dtype: type) -> None:
             (Bernoulli(base), Bernoulli(moved)),
             (Categorical(base), Categorical(moved)),
             (Normal(base / 20, base / 20), Normal(moved / 20, moved / 20)),
+            (Laplace(base / 20, base / 20), Laplace(moved / 20, moved / 20)),
         ]:
             kl = kl_divergence(q, p)
             assert kl.dtype == dtype

@@ -58,7 +58,12 @@ KINDS: dict[str, tuple[Callable[..., Distribution], tuple[tuple[int, ...], ...]]
     "vectors of Categorical": (independent(Categorical), ((2, 3, 4),)),
 }
 # Kinds of q and p over the same events, of two classes, for which there is a closed form of KL(q ‖ p).
-MIXED = [("MultivariateNormal", "vectors of Normal"), ("vectors of Normal", "MultivariateNormal")]
+MIXED = [
+    ("MultivariateNormal", "vectors of Normal"),
+    ("vectors of Normal", "MultivariateNormal"),
+    *((q, p) for q in ("Normal", "Laplace", "Logistic", "Uniform") for p in ("Normal", "Laplace") if q != p),
+]
+ON_THE_LINE = (Uniform, Laplace, Logistic)
 
 
 def make(kind: str, seed: int, dtype: Any = np.float64) -> Distribution:
@@ -109,7 +114,7 @@ def expectation(
     exact for polynomials of degree 2 · order − 1; for other densities by ``quadrature``, which wants to know what is
     ``beside`` p in f. f takes (N, *batch_shape, *event_shape) to (N, *batch_shape).
     """
-    if isinstance(p, (Uniform, Laplace, Logistic)):
+    if isinstance(p, ON_THE_LINE) or isinstance(beside, ON_THE_LINE):
         return expectation_on_the_line(p, f, beside)
     one = p.base if isinstance(p, Independent) else p
     if not isinstance(one, (Normal, MultivariateNormal)):
