@@ -70,5 +70,5 @@ def normal_components(p: Independent, what: str) -> Normal:
         NotImplementedError: for components of another distribution.
     """
     if type(p.base) is not Normal:
-        raise NotImplementedError(f"no closed form of {what}; estimate E_q[log q − log p] with samples")
+        raise NotImplementedError(f"no closed form of {what}; divergence(q, p, rng) estimates it")
     return p.base
