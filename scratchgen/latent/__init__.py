@@ -1,8 +1,8 @@
 """Latent-variable models (lecture pp. 3–9).
 
 Read ``joint``; ``mixture``, ``linear_gaussian``, ``exact_em``, ``mixture_em`` and ``ppca``, where all is known;
-``marginal``, ``integrals`` and ``importance``; ``points``, ``elbo``, ``posteriors``, ``em`` and ``theta_steps``; then
-``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
+``marginal``, ``integrals`` and ``importance``; ``points``, ``elbo``, ``posteriors``, ``em`` and ``theta_steps``;
+``path_estimators``; then ``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
 """
 
 from scratchgen.latent.autoencoder import Autoencoder
@@ -21,9 +21,15 @@ from scratchgen.latent.marginal import Estimate, marginal_by_sum
 from scratchgen.latent.mixture import GaussianMixture
 from scratchgen.latent.mixture_em import fit_mixture
 from scratchgen.latent.networks import ConvDecoder, ConvEncoder
+from scratchgen.latent.path_estimators import (
+    doubly_reparameterised,
+    importance_weighted,
+    path_log_weights,
+    sticking_the_landing,
+)
 from scratchgen.latent.points import Points, enumerated, gauss_hermite, quadrature, reparameterised, sampled
-from scratchgen.latent.ppca import fit_factor_analysis, fit_ppca, principal_angles
 from scratchgen.latent.posteriors import GaussianPosterior, PerExample
+from scratchgen.latent.ppca import fit_factor_analysis, fit_ppca, principal_angles
 from scratchgen.latent.vae import VAE
 
 __all__ = [
@@ -45,11 +51,13 @@ __all__ = [
     "Points",
     "SampledEstimate",
     "ThreeTerms",
+    "doubly_reparameterised",
     "enumerated",
     "fit_factor_analysis",
     "fit_mixture",
     "fit_ppca",
     "gauss_hermite",
+    "importance_weighted",
     "log_joint",
     "log_p_x_given_z",
     "log_weights",
@@ -58,10 +66,12 @@ __all__ = [
     "marginal_by_importance",
     "marginal_by_monte_carlo",
     "marginal_by_sum",
+    "path_log_weights",
     "principal_angles",
     "quadrature",
     "reparameterised",
     "sampled",
+    "sticking_the_landing",
     "three_terms",
     "two_terms",
 ]
