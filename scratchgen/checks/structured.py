@@ -10,8 +10,19 @@ import numpy as np
 
 from scratchgen.autodiff import softmax
 from scratchgen.checks.cases import Case, leaf, register, weighted
-from scratchgen.checks.distributions import independent, register_all, register_rsample
-from scratchgen.distributions import Concrete, Mixture, MultivariateNormal, Normal, kl_divergence, scale_tril_from
+from scratchgen.checks.distributions import Maker, independent, register_all, register_rsample
+from scratchgen.checks.elementwise import between, unary
+from scratchgen.distributions import (
+    Concrete,
+    DiscretisedLogistic,
+    DiscretisedNormal,
+    Mixture,
+    MultivariateNormal,
+    Normal,
+    kl_divergence,
+    scale_tril_from,
+)
+from scratchgen.distributions.log1mexp import log1mexp
 
 
 def multivariate(mean: Any, raw: Any) -> MultivariateNormal:
@@ -96,3 +107,28 @@ def mixture_of_vectors(rng: np.random.Generator) -> Case:
         return weighted(p.log_prob(x)) + weighted(p.mean) + weighted(np.square(p.variance))
 
     return {"logits": logits, "means": means, "raw": raw, "x": x}, loss
+
+
+# -- densities cut into levels -------------------------------------------------------------------------------------
+
+SAMPLES = unary(log1mexp, between(0.1, 2.0), "real")
+EXEMPT: dict[tuple[str, str], str] = {}
+EDGES_AND_INSIDE = np.array([[0, 2, 4], [4, 0, 1]])
+
+
+def levels(cls: type[DiscretisedLogistic] | type[DiscretisedNormal], log_scale: float) -> Maker:
+    """Five levels, with a location about the middle one."""
+    return lambda loc, deviation: cls(2.0 + loc, log_scale + deviation, 5)
+
+
+register_all(DiscretisedLogistic, levels(DiscretisedLogistic, 0.0), ((2, 3), (3,)), x=EDGES_AND_INSIDE)
+register_all(DiscretisedNormal, levels(DiscretisedNormal, 0.0), ((2, 3), (3,)), x=EDGES_AND_INSIDE)
+
+
+@register("distributions", DiscretisedNormal, "narrow bins")
+def narrow_bins(rng: np.random.Generator) -> Case:
+    """A standard deviation of 100 levels and more, where the mass of a bin is a series."""
+    loc, deviation = leaf(rng, 2, 3), leaf(rng, 3)
+    return {"loc": loc, "deviation": deviation}, lambda: weighted(
+        levels(DiscretisedNormal, 10.0)(50.0 * loc, deviation).log_prob(EDGES_AND_INSIDE)
+    )

@@ -9,6 +9,7 @@ Read ``distribution`` for what each can do, then ``normal``, ``bernoulli``, ``ca
     vectors with dependent components            multivariate_normal, multivariate_kl
     a categorical distribution made continuous   concrete
     one of several distributions, at random      mixture
+    densities cut into grey levels               log1mexp, discretised
 """
 
 from scratchgen.distributions import continuous_kl as _continuous_kl  # noqa: F401  (registers its closed forms)
@@ -16,6 +17,7 @@ from scratchgen.distributions import multivariate_kl as _multivariate_kl  # noqa
 from scratchgen.distributions.bernoulli import Bernoulli
 from scratchgen.distributions.categorical import Categorical
 from scratchgen.distributions.concrete import Concrete, straight_through
+from scratchgen.distributions.discretised import DiscretisedLogistic, DiscretisedNormal
 from scratchgen.distributions.distribution import Distribution
 from scratchgen.distributions.estimated_kl import Divergence, divergence
 from scratchgen.distributions.independent import Independent
@@ -31,6 +33,8 @@ __all__ = [
     "Bernoulli",
     "Categorical",
     "Concrete",
+    "DiscretisedLogistic",
+    "DiscretisedNormal",
     "Distribution",
     "Divergence",
     "Independent",

@@ -11,6 +11,8 @@ from scratchgen.autodiff import Tensor
 from scratchgen.distributions import (
     Bernoulli,
     Categorical,
+    DiscretisedLogistic,
+    DiscretisedNormal,
     Distribution,
     Independent,
     Laplace,
@@ -34,6 +36,11 @@ def multivariate(mean: Any, raw: Any) -> MultivariateNormal:
     return MultivariateNormal(mean, scale_tril_from(raw))
 
 
+def discretised(cls: type) -> Callable[..., Distribution]:
+    """Five levels, with a location about the middle one."""
+    return lambda loc, log_scale: cls(2.0 + loc, log_scale, 5)
+
+
 def interval(low: Any, log_width: Any) -> Uniform:
     """A uniform distribution, its width the exponential of any number."""
     return Uniform(low, low + np.exp(log_width))
@@ -52,16 +59,22 @@ KINDS: dict[str, tuple[Callable[..., Distribution], tuple[tuple[int, ...], ...]]
     "Logistic": (Logistic, ((2, 3), (2, 3))),
     "Bernoulli": (Bernoulli, ((2, 3),)),
     "Categorical": (Categorical, ((2, 5),)),
+    "DiscretisedLogistic": (discretised(DiscretisedLogistic), ((2, 3), (2, 3))),
+    "DiscretisedNormal": (discretised(DiscretisedNormal), ((2, 3), (2, 3))),
     "vectors of Normal": (independent(Normal), ((2, 3), (2, 3))),
     "MultivariateNormal": (multivariate, ((2, 3), (2, 3, 3))),
     "vectors of Bernoulli": (independent(Bernoulli), ((2, 3),)),
     "vectors of Categorical": (independent(Categorical), ((2, 3, 4),)),
 }
 # Kinds of q and p over the same events, of two classes, for which there is a closed form of KL(q ‖ p).
+LINE = ("Normal", "Laplace", "Logistic", "Uniform")
+MIXED_ON_THE_LINE = [(q, p) for q in LINE for p in LINE[:2] if q != p]
 MIXED = [
     ("MultivariateNormal", "vectors of Normal"),
     ("vectors of Normal", "MultivariateNormal"),
-    *((q, p) for q in ("Normal", "Laplace", "Logistic", "Uniform") for p in ("Normal", "Laplace") if q != p),
+    ("DiscretisedLogistic", "DiscretisedNormal"),
+    ("DiscretisedNormal", "DiscretisedLogistic"),
+    *MIXED_ON_THE_LINE,
 ]
 ON_THE_LINE = (Uniform, Laplace, Logistic)
 
@@ -87,7 +100,7 @@ def has_kl(p: Distribution) -> bool:
     return True
 
 
-DISCRETE = [kind for kind in KINDS if "Bernoulli" in kind or "Categorical" in kind]
+DISCRETE = [kind for kind in KINDS if any(name in kind for name in ("Bernoulli", "Categorical", "Discretised"))]
 # Those of which any two have a finite divergence, which is smooth where they are equal: not uniform ones.
 WITH_KL = [kind for kind in KINDS if has_kl(make(kind, 1)) and kind != "Uniform"]
 
@@ -95,7 +108,7 @@ WITH_KL = [kind for kind in KINDS if has_kl(make(kind, 1)) and kind != "Uniform"
 def outcomes(p: Distribution) -> np.ndarray:
     """Every value that an event of a discrete p can have, (N, *event_shape)."""
     one = p.base if isinstance(p, Independent) else p
-    levels = one.logits.shape[-1] if isinstance(one, Categorical) else 2
+    levels = one.logits.shape[-1] if isinstance(one, Categorical) else getattr(one, "levels", 2)
     dtype = int if isinstance(one, Categorical) else float
     n = int(np.prod(p.event_shape))
     return np.array(list(product(range(levels), repeat=n)), dtype).reshape(-1, *p.event_shape)
