@@ -22,7 +22,7 @@ from scratchgen.latent import (
 )
 
 TITLE = "Page 4: Jensen's inequality by hand"
-SECONDS = 4
+SECONDS = 2
 X = np.array([[1.5]])
 VARIANCE = 0.3
 GRID = np.linspace(-16, 16, 8001)

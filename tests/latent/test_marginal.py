@@ -8,7 +8,7 @@ from scipy.special import expit, logsumexp
 from scipy.stats import norm
 
 from scratchgen.distributions import Bernoulli, Categorical, Independent, Normal
-from scratchgen.latent import marginal
+from scratchgen.latent import GaussianMixture, marginal
 from scratchgen.latent.marginal import all_values, marginal_by_sum
 from tests.latent import toy_models as toy
 from tests.latent.test_vae import BernoulliLikelihood, mlp_vae
@@ -20,6 +20,12 @@ BITS = np.array(list(product([0.0, 1.0], repeat=4)))
 def test_a_mixture_is_the_sum_over_its_components():
     each = norm.logpdf(X[:, None], toy.MEANS, np.exp(0.5 * toy.LOGVARS)).sum(axis=-1)
     np.testing.assert_allclose(marginal_by_sum(toy.Mixture(), X), logsumexp(each + toy.LOG_WEIGHTS, axis=1), atol=1e-12)
+
+
+def test_a_mixture_with_full_covariances_agrees_with_its_own_density():
+    covariances = np.array([[[1.0, 0.5], [0.5, 2.0]], [[0.3, -0.2], [-0.2, 0.5]], [[1.0, 0.0], [0.0, 0.1]]])
+    model = GaussianMixture.of(np.exp(toy.LOG_WEIGHTS), toy.MEANS, covariances)
+    np.testing.assert_allclose(marginal_by_sum(model, X), model.log_prob(X).data, rtol=0, atol=1e-12)
 
 
 def test_a_vector_of_bits_is_summed_over_all_its_values():
