@@ -14,7 +14,15 @@ import sys
 from demos.common import add_options, perform
 from demos.gallery import write_index
 
-DEMOS = ["page04_marginal", "page04_jensen", "page04_gap", "page06_gradients", "page09_vae"]
+DEMOS = [
+    "page04_marginal",
+    "page04_jensen",
+    "page04_gap",
+    "page05_em",
+    "page05_theta_gradient",
+    "page06_gradients",
+    "page09_vae",
+]
 
 
 def main() -> int:
