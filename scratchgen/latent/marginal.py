@@ -78,7 +78,7 @@ def all_values(prior: Distribution) -> np.ndarray:
     """
     one = prior.base if isinstance(prior, Independent) else prior
     if not isinstance(one, (Categorical, Bernoulli)):
-        raise TypeError(f"the prior is {prior}, whose values cannot be listed: integrate, or sample z")
+        raise TypeError(f"z has the distribution {prior}, whose values cannot be listed: integrate, or sample z")
     sides = one.logits.shape[-1] if isinstance(one, Categorical) else 2
     dims = prod(prior.event_shape)
     if sides**dims > MOST_NODES:

@@ -23,8 +23,8 @@ unbiased for every K. The gradient to θ is that of (1) in all of them, Σ_k w̃
 All functions here have the value of L_K. But the φ gradient of (3) and (4) is not the derivative of that value; it is
 so on average, so a gradient check by differences cannot pass with sampled noise.
 
-Source: Burda et al., arXiv:1509.00519, for (1); Roeder, Wu and Duvenaud, Sticking the landing, arXiv:1703.09194, for (2)
-and (3); Tucker et al., Doubly reparameterized gradient estimators, arXiv:1810.04152, for (4) and the bias of (3).
+Source: Burda et al., arXiv:1509.00519, for (1); Roeder, Wu and Duvenaud, Sticking the landing, arXiv:1703.09194, for
+(2) and (3); Tucker et al., Doubly reparameterized gradient estimators, arXiv:1810.04152, for (4) and the bias of (3).
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor, logsumexp, no_grad, softmax
+from scratchgen.autodiff import logsumexp, no_grad, softmax
 from scratchgen.distributions import Distribution
 from scratchgen.distributions.distribution import values
+from scratchgen.latent.estimators import requires_grad
 from scratchgen.latent.importance import log_weights
 from scratchgen.latent.joint import LatentVariableModel, log_joint
 
@@ -132,6 +133,7 @@ def log_prob_along_path(q: Distribution, z: Any) -> Any:
 def scale_gradient(z: Any, by: Any) -> Any:
     """z itself, whose gradient will be multiplied with ``by``, plain numbers that broadcast to its shape.
 
+    >>> from scratchgen.autodiff import Tensor
     >>> z = Tensor([1.0, 2.0], requires_grad=True)
     >>> y = scale_gradient(z, np.array([0.5, 10.0]))
     >>> np.sum(y * y).backward()
@@ -139,8 +141,3 @@ def scale_gradient(z: Any, by: Any) -> Any:
     (array([1., 2.]), array([ 1., 40.]))
     """
     return values(z) + by * (z - values(z))  # z − z is 0, exactly
-
-
-def requires_grad(x: Any) -> bool:
-    """Whether x is a Tensor through which a gradient passes."""
-    return isinstance(x, Tensor) and x.requires_grad
