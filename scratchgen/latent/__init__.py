@@ -2,11 +2,14 @@
 
 Read ``joint``; ``mixture``, ``linear_gaussian``, ``exact_em``, ``mixture_em`` and ``ppca``, where all is known;
 ``marginal``, ``integrals`` and ``importance``; ``points``, ``elbo``, ``posteriors``, ``em`` and ``theta_steps``;
-``path_estimators``; then ``vae``, ``likelihoods``, ``networks``, ``diagnostics`` and ``autoencoder``.
+``estimators``, ``discrete_estimators`` and ``path_estimators``; then ``vae``, ``likelihoods``, ``networks``,
+``diagnostics`` and ``autoencoder``.
 """
 
 from scratchgen.latent.autoencoder import Autoencoder
+from scratchgen.latent.discrete_estimators import enumeration, gumbel_softmax
 from scratchgen.latent.elbo import Elbo, ThreeTerms, three_terms, two_terms
+from scratchgen.latent.estimators import leave_one_out, pathwise, score_function
 from scratchgen.latent.importance import (
     SampledEstimate,
     log_weights,
@@ -53,11 +56,14 @@ __all__ = [
     "ThreeTerms",
     "doubly_reparameterised",
     "enumerated",
+    "enumeration",
     "fit_factor_analysis",
     "fit_mixture",
     "fit_ppca",
     "gauss_hermite",
+    "gumbel_softmax",
     "importance_weighted",
+    "leave_one_out",
     "log_joint",
     "log_p_x_given_z",
     "log_weights",
@@ -67,10 +73,12 @@ __all__ = [
     "marginal_by_monte_carlo",
     "marginal_by_sum",
     "path_log_weights",
+    "pathwise",
     "principal_angles",
     "quadrature",
     "reparameterised",
     "sampled",
+    "score_function",
     "sticking_the_landing",
     "three_terms",
     "two_terms",
