@@ -15,6 +15,9 @@ from demos.common import add_options, perform
 from demos.gallery import write_index
 
 DEMOS = [
+    "page02_likelihood",
+    "page03_mixture",
+    "page03_plane",
     "page04_marginal",
     "page04_jensen",
     "page04_gap",
