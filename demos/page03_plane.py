@@ -62,7 +62,7 @@ def run(stage: Stage, seed: int) -> None:
             )
         draw_directions(ax, models)
         ax.set_title(name)
-        ax.legend(loc="lower left")
+        ax.legend(loc="upper left")
     panels[0].set_ylabel("direction found, of length 1")
     stage.save(
         figure,
@@ -84,7 +84,7 @@ def draw_directions(ax: Any, models: dict[str, LinearGaussian]) -> None:
         ax.bar(columns + shift, sign * found, 0.38, color=colour, label=f"{kind}, off by {degrees(model):.0f}°")
     ax.hlines(true, columns - 0.45, columns + 0.45, "k", "--", linewidth=1.5, label="truth")
     ax.axhline(0, color="0.6", linewidth=0.8)
-    ax.set(xlabel="column of x")
+    ax.set(xlabel="column of x", ylim=(-1.1, 1.8))  # room for the legend
 
 
 def show_climb(stage: Stage, x: np.ndarray, rng: np.random.Generator) -> None:
