@@ -80,10 +80,19 @@ def three_terms(model: LatentVariableModel, x: Any, points: Points) -> ThreeTerm
 def two_terms(model: LatentVariableModel, x: Any, points: Points) -> Elbo:
     """The ELBO with the divergence in closed form (3); only the reconstruction is taken from the points.
 
-    Args and Raises: as ``three_terms``.
+    Args:
+        model, x, points: as for ``three_terms``.
 
     Raises:
+        ValueError: if x and q are not as many.
         NotImplementedError: where KL(q(z | x) ‖ p(z)) has no closed form.
+
+    >>> import numpy as np
+    >>> from scratchgen.latent import LinearGaussian, quadrature
+    >>> model, x = LinearGaussian(np.ones((3, 1)), np.zeros(3), 0.0), np.zeros((5, 3))
+    >>> points = quadrature(model.posterior(x), order=2)
+    >>> np.allclose(two_terms(model, x, points).total.data, model.log_prob(x).data, rtol=0, atol=1e-12)
+    True
     """
     kl = kl_divergence(points.q, model.prior(points.z))
     return Elbo(points.mean(log_p_x_given_z(model, x, points.z)), kl)
@@ -99,5 +108,11 @@ def gap(model: Any, x: Any, q: Distribution) -> Any:
 
     Raises:
         NotImplementedError: where the divergence has no closed form.
+
+    >>> import numpy as np
+    >>> from scratchgen.latent import LinearGaussian
+    >>> model, x = LinearGaussian(np.ones((3, 1)), np.zeros(3), 0.0), np.zeros((2, 3))
+    >>> gap(model, x, model.posterior(np.ones((2, 3)))).data.round(4)          # the posterior of another x
+    array([1.125, 1.125])
     """
     return kl_divergence(q, model.posterior(x))

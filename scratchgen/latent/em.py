@@ -63,6 +63,14 @@ class Bound:
 
     Raises:
         ValueError: for an empty batch.
+
+    >>> from scratchgen.latent import GaussianPosterior, LinearGaussian, PerExample, quadrature
+    >>> x, model = np.array([[3.0, 2.9], [-1.0, -1.2]]), LinearGaussian(np.ones((2, 1)), np.zeros(2), 0.0)
+    >>> q = GaussianPosterior(PerExample(len(x), 2), latent=1)
+    >>> bound = Bound(model, q, x, lambda q: quadrature(q, order=2))
+    >>> q.move_to(model.posterior(x))
+    >>> round(bound.record("phi").gap, 12)
+    0.0
     """
 
     def __init__(
@@ -100,6 +108,21 @@ def alternate(bound: Bound, phi_step: Step, theta_step: Step, rounds: int) -> li
 
     Raises:
         TypeError, ValueError: for rounds that is no int, or negative.
+
+    >>> from scratchgen.latent import GaussianPosterior, LinearGaussian, PerExample, quadrature
+    >>> from scratchgen.latent.theta_steps import fit_linear_gaussian
+    >>> x = np.array([[3.0, 2.9], [-1.0, -1.2], [1.0, 1.1], [-2.0, -1.9]])
+    >>> model, q = LinearGaussian(np.ones((2, 1)), np.zeros(2), 0.0), GaussianPosterior(PerExample(4, 2), latent=1)
+    >>> bound = Bound(model, q, x, lambda q: quadrature(q, order=2))
+    >>> phi_step = lambda: q.move_to(model.posterior(x))
+    >>> theta_step = lambda: fit_linear_gaussian(model, x, q(x))
+    >>> for record in alternate(bound, phi_step, theta_step, rounds=2):
+    ...     print(f"{record.step:5} {record.log_p:.3f} = {record.elbo:.3f} + {abs(record.gap):.3f}")
+    start -3.626 = -6.547 + 2.920
+    phi   -3.626 = -3.626 + 0.000
+    theta -3.258 = -3.409 + 0.151
+    phi   -3.258 = -3.258 + 0.000
+    theta -2.929 = -3.074 + 0.145
     """
     require_int("rounds", rounds, least=0)
     records = [bound.record("start")]
@@ -112,7 +135,7 @@ def alternate(bound: Bound, phi_step: Step, theta_step: Step, rounds: int) -> li
 
 
 def ascend_jointly(bound: Bound, step: Step, rounds: int) -> list[Record]:
-    """Joint ascent: ``rounds`` times a step in θ and φ at once.
+    """Joint ascent: ``rounds`` times a step in θ and φ at once, such as ``gradient_steps`` with the parameters of both.
 
     Returns:
         1 + rounds records.
@@ -131,6 +154,7 @@ def ascend_jointly(bound: Bound, step: Step, rounds: int) -> list[Record]:
 def gradient_steps(bound: Bound, optimizer: Optimizer, steps: int) -> Step:
     """A partial step: ``steps`` gradient steps up the ELBO, in the parameters that the optimiser has and no others.
 
+    For a θ step these are those of the model, or of the decoder of a VAE; for a φ step those of q, or of the encoder.
     Backward leaves gradients in all parameters. Those of the other half step are not used, and are forgotten before it
     computes its own.
 

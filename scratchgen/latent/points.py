@@ -4,8 +4,8 @@
 
     sampled            z_k ~ q, w_k = 1/K: unbiased. The points are plain numbers: no gradient passes through them
     reparameterised    z_k = m + L η_k with η_k ~ N(0, I), w_k = 1/K: unbiased, and a function of m and L
-    quadrature         η_k at the Gauss–Hermite nodes, with their weights: exact for polynomials in z, up to
-                       degree 2 order − 1 in each dimension
+    quadrature         η_k at the Gauss–Hermite nodes, with their weights: exact for polynomials in z of degree up to
+                       2 order − 1, where q is Gaussian
     enumerated         all values of a discrete z, w_k = q(k | x): exact, and a function of q
 
 All that is computed of q can be computed with any of them, so a test can put the exact ones for the sampled.
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratchgen.distributions import Categorical, Distribution
+from scratchgen.distributions import Categorical, Distribution, Independent, MultivariateNormal, Normal
 from scratchgen.latent.arguments import require_int
 from scratchgen.random import Rng
 
@@ -45,7 +45,6 @@ def sampled(q: Distribution, samples: int, rng: Rng) -> Points:
     Raises:
         TypeError, ValueError: for samples that is no int, or less than 1.
 
-    >>> from scratchgen.distributions import Categorical
     >>> sampled(Categorical(np.zeros((5, 3))), 100, rng=0).z.shape
     (100, 5)
     """
@@ -65,6 +64,10 @@ def reparameterised(q: Distribution, samples: int = 1, rng: Rng | None = None, n
     Raises:
         TypeError, ValueError: for samples that is no int, or less than 1; as ``rsample`` for rng and noise.
         NotImplementedError: for a discrete q.
+
+    >>> q = Independent(Normal(np.array([[1.0, 3.0]]), np.zeros((1, 2))), 1)
+    >>> reparameterised(q, noise=np.array([[[1.0, -1.0]]])).z
+    array([[[2., 2.]]])
     """
     require_int("samples", samples)
     return equally_weighted(q, q.rsample(samples, rng, noise))
@@ -82,14 +85,17 @@ def quadrature(q: Distribution, order: int) -> Points:
     linear-Gaussian model.
 
     Raises:
-        TypeError, ValueError: for an order that is no int, or less than 1; for too many nodes.
+        TypeError: for a q that is not Gaussian; for an order that is no int.
+        ValueError: for an order less than 1; for too many nodes.
 
-    >>> from scratchgen.distributions import Independent, Normal
     >>> q = Independent(Normal(np.array([[1.0, 3.0]]), np.log([[4.0, 9.0]])), 1)
     >>> points = quadrature(q, order=3)
     >>> np.round(points.mean(points.z[..., 0] ** 2 * points.z[..., 1] ** 2), 12)     # (1² + 4)(3² + 9)
     array([90.])
     """
+    base = q.base if isinstance(q, Independent) else q
+    if not isinstance(base, (Normal, MultivariateNormal)):
+        raise TypeError(f"q is made of {type(base).__name__}, and the nodes are those of Gaussians: take samples")
     nodes, weights = gauss_hermite(prod(q.event_shape), order)
     eta = np.broadcast_to(
         nodes.reshape(len(nodes), *[1] * len(q.batch_shape), *q.event_shape),

@@ -102,16 +102,16 @@ class GaussianPosterior(Module):
 
         Raises:
             TypeError: where a network gives the numbers: there is no closed form; take gradient steps.
+            ValueError: for another number of posteriors.
         """
         if not isinstance(self.encoder, PerExample):
             got = type(self.encoder).__name__
             raise TypeError(f"the encoder is a {got}; only a PerExample can be set: take gradient steps")
-        mean, covariance = np.asarray(values(posterior.mean)), values(posterior.covariance)
+        mean, covariance = values(posterior.mean), values(posterior.covariance)
         if self.full:
             L = np.linalg.cholesky(covariance)
-            scale = np.diagonal(L, axis1=-2, axis2=-1)
-            raw = np.tril(L, -1) + np.log(scale)[..., None] * np.eye(self.latent)
-            rest = raw.reshape(len(mean), -1)
+            log_scale = np.log(np.diagonal(L, axis1=-2, axis2=-1))
+            rest = np.tril(L, -1) + log_scale[..., None] * np.eye(self.latent)  # of which scale_tril_from makes L again
         else:
-            rest = -np.log(np.diagonal(np.linalg.inv(covariance), axis1=-2, axis2=-1))
-        self.encoder.values.assign(np.concatenate([mean, rest], axis=1))
+            rest = -np.log(np.diagonal(np.linalg.inv(covariance), axis1=-2, axis2=-1))  # (6)
+        self.encoder.values.assign(np.concatenate([mean, rest.reshape(len(mean), -1)], axis=1))

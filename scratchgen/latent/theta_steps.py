@@ -41,6 +41,15 @@ def fit_linear_gaussian(model: LinearGaussian, x: Any, q: Distribution) -> None:
 
     Raises:
         TypeError, ValueError: for x that the model refuses; if x and q are not as many.
+
+    >>> from scratchgen.distributions import Independent, Normal
+    >>> z = np.array([[-1.0], [0.0], [1.0]])
+    >>> q = Independent(Normal(z, np.full_like(z, -700.0)), 1)             # as good as certain
+    >>> model = LinearGaussian(np.ones((2, 1)), np.zeros(2), 0.0)
+    >>> fit_linear_gaussian(model, z * [2.0, -3.0] + [5.0, 7.0] + 0.1 * z**2, q)
+    >>> model.W.data.round(4)
+    array([[ 2.],
+           [-3.]])
     """
     x = np.asarray(require_vectors(x, len(model.b), model.dtype))
     M = model.latent
@@ -74,6 +83,12 @@ def fit_gaussian_mixture(model: GaussianMixture, x: Any, q: Categorical) -> None
 
     Raises:
         TypeError, ValueError: for x that the model refuses; if x and q are not as many.
+
+    >>> x = np.array([[-3.0], [-1.0], [1.0], [3.0]])
+    >>> model = GaussianMixture.of([0.5, 0.5], [[-1.0], [1.0]], [[1.0], [1.0]])
+    >>> fit_gaussian_mixture(model, x, Categorical(np.log([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [0.25, 0.75]])))
+    >>> np.round(model.weights.data, 4)
+    array([0.4375, 0.5625])
     """
     x, K = require_vectors(x, model.means.shape[1], model.dtype), len(model.logits)
     if np.shape(q.logits) != (len(x), K):

@@ -212,6 +212,19 @@ def test_a_sampled_bound_has_the_exact_one_as_its_mean():
     assert average == pytest.approx(setting.bound().item(), abs=1e-12)
 
 
+@pytest.mark.parametrize("full", [True, False])
+def test_float32_stays_float32(full):
+    x = X.astype(np.float32)
+    model, q = start().astype(np.float32), table(full).astype(np.float32)
+    bound = Bound(model, q, x, lambda q: quadrature(q, order=2))
+    with no_grad():
+        q.move_to(model.posterior(x))
+        fit_linear_gaussian(model, x, q(x))
+    gradient_steps(bound, Adam(model.parameters(), lr=0.01), 2)()
+    assert bound().dtype == np.float32
+    assert {t.dtype for module in (model, q) for t in module.parameters().values()} == {np.dtype(np.float32)}
+
+
 # -- the same optimum --------------------------------------------------------------------------------------------------
 
 

@@ -86,6 +86,11 @@ BAD = {
     "a discrete z": (lambda: reparameterised(Categorical(LOGITS), 2, rng=0), NotImplementedError, "no reparameterised"),
     "order 0": (lambda: quadrature(normal(), 0), ValueError, "order is 0; it must be at least 1"),
     "no dimensions": (lambda: gauss_hermite(0, 2), ValueError, "dim is 0; it must be at least 1"),
+    "a q of another kind": (
+        lambda: quadrature(Independent(Bernoulli(np.zeros((3, 2))), 1), 3),
+        TypeError,
+        "q is made of Bernoulli, and the nodes are those of Gaussians",
+    ),
     "too many nodes": (
         lambda: quadrature(normal(np.zeros((3, 20)), np.zeros((3, 20))), 5),
         ValueError,

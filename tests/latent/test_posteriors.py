@@ -97,6 +97,11 @@ BAD = {
         ValueError,
         r"the encoder gives shape \(4, 6\); with latent=3 it must be \(B, 12\)",
     ),
+    "posteriors of other data": (
+        lambda: table(False).move_to(MultivariateNormal(np.zeros((5, 3)), np.eye(3))),
+        ValueError,
+        r"the new values have shape \(5, 6\), the tensor \(4, 6\)",
+    ),
     "a network is not set": (
         lambda: GaussianPosterior(Linear(5, 6, rng=0), latent=3).move_to(POSTERIORS),
         TypeError,
