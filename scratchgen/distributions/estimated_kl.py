@@ -12,7 +12,7 @@ With x_i from ``rsample``, a differentiable function of q's parameters, the grad
 that of the divergence. Other samples are constants to it: how q's parameters move them would be left out, and the
 gradient would be wrong. So there it is refused.
 
-Source: Kingma and Welling, arXiv:1312.6114, section 2.3 (the estimator A, of which this is the divergence).
+Source: Kingma and Welling, arXiv:1312.6114, section 2.3: its estimator A samples the same kind of difference.
 """
 
 from __future__ import annotations

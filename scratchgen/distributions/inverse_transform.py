@@ -6,7 +6,7 @@ has the distribution F, since P(F⁻¹(u) ≤ x) = P(u ≤ F(x)) = F(x). The noi
 does, differentiably: so (1) is a reparameterisation, as mean + std · η is one of the normal distribution.
 
 A Generator draws u from [0, 1), and F⁻¹(0) may be −∞. So u is held half a step of the Generator away from 0, and one
-step away from 1; nothing that it draws lies between.
+step away from 1; nothing else that it draws is moved.
 
 Source: Devroye, Non-Uniform Random Variate Generation, 1986, section II.2; Kingma and Welling, arXiv:1312.6114,
 section 2.4, item 1.

@@ -3,6 +3,9 @@
 KL(q ‖ p) = E_q[log q(x) − log p(x)] ≥ 0,  and 0 only for q = p                            (1)
 
 It is not symmetric, and it is never averaged: of independent components it is the sum.
+
+More closed forms are registered in ``continuous_kl`` and ``multivariate_kl``; where there is none, ``estimated_kl``
+estimates.
 """
 
 from __future__ import annotations

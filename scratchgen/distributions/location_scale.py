@@ -8,8 +8,8 @@ With ε drawn from a standard density p₀, whose cumulative distribution functi
     variance = e^{2s} variance₀,   entropy = entropy₀ + s                                      (4)
 
 The −s in (2) is the change of variables: what is stretched is thinner. The scale is the exponential of ``log_scale``,
-which may be any number, so a network can give it without a constraint; it is neither the variance nor, but for one
-shape, the standard deviation.
+which may be any number, so a network can give it without a constraint. It is not the variance, nor is it the standard
+deviation, unless variance₀ is 1.
 """
 
 from __future__ import annotations

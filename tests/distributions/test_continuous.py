@@ -84,6 +84,7 @@ def test_icdf_against_scipy(kind: str, seed: int) -> None:
     """Far into the lower tail, too, where a form with 1 − 2 |u − ½| would have no digits left."""
     p = truth.make(kind, seed)
     u = np.random.default_rng(seed).uniform(size=(50, 2, 3)) ** np.array([1, 4, 30])
+    u[:3] = np.array([0.4999, 0.5, 0.5001]).reshape(3, 1, 1)  # where two halves may meet
     np.testing.assert_allclose(p.icdf(u), scipys(p).ppf(u), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(p.icdf(1 - u), scipys(p).ppf(1 - u), rtol=1e-12, atol=1e-12)
 
@@ -325,6 +326,7 @@ def test_a_uniform_density_at_and_beyond_its_ends() -> None:
     np.testing.assert_array_equal(by_x, np.zeros(6))
     np.testing.assert_array_equal(by_low, 0.5 * inside)
     np.testing.assert_array_equal(by_high, -0.5 * inside)
+    assert Uniform(-1.0, 1.0).log_prob(0.0) == -np.log(2)
 
 
 # -- bad inputs --------------------------------------------------------------------------------------------------------

@@ -154,6 +154,7 @@ def test_an_estimate_says_so_and_is_the_mean_of_the_log_ratios() -> None:
     np.testing.assert_allclose(value, ratio.sum(axis=0) / 50, rtol=1e-13)
     np.testing.assert_allclose(error, np.sqrt(np.sum((ratio - value) ** 2, axis=0) / 49 / 50), rtol=1e-12)
     assert method == "Monte Carlo, 50 samples"
+    assert divergence(q, p, rng=3, samples=2).method == "Monte Carlo, 2 samples"
 
 
 @pytest.mark.parametrize("kind", ["Normal", "Laplace", "Logistic", "Uniform"])
