@@ -22,7 +22,6 @@ from scratchgen.distributions import (
 from tests.distributions import truth
 
 Z = 5.96
-LINE = {"Normal", "Laplace", "Logistic", "Uniform"}
 
 
 def standard(seed: int, *shape: int) -> tuple[np.ndarray, np.ndarray]:
