@@ -10,7 +10,8 @@ q must not be 0 where p(x, z) is not. With q = p(z) this is naive Monte Carlo, a
 w is p(x), and one sample is enough. Of any other q, (5) says how many samples of the posterior would tell as much.
 
 (3) is the delta method: a small relative error of p̂ is an absolute error of log p̂. (4) is the next order of it, and
-Jensen's inequality: p̂ is unbiased, so its logarithm is too low on average.
+Jensen's inequality: p̂ is unbiased, so its logarithm is too low on average. Var(w) may be infinite: for normal q and
+posterior, of precisions Q and P, it is where 2P − Q is not positive definite, so for a q that is too narrow.
 
 Var(w) is estimated from the same K weights, so the squared error is (K/ESS − 1)/(K − 1). That is never above 1,
 *whatever the true error is*: of what no sample has hit, the weights know nothing. An error not far below 1, or an ESS
@@ -34,7 +35,6 @@ from scratchgen.latent.arguments import require_int, require_rows
 from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
 from scratchgen.latent.marginal import PAIRS, prior_of, slices
 from scratchgen.random import Rng, generator
-
 
 Draw = Callable[[int], Any]  # from n to n log-weights for each x
 
@@ -120,7 +120,6 @@ def marginal_by_importance(
     >>> log_p.value.round(3), log_p.error.round(3), log_p.effective.round()       # an encoder that has learnt nothing
     (array([-4.304]), array([0.01]), array([4776.]))
     """
-
     rng = generator(rng)
 
     def of(rows: Any) -> Draw:
@@ -142,14 +141,15 @@ def averaged(of: Callable[[Any], Draw], x: Any, samples: int) -> SampledEstimate
         TypeError, ValueError: for samples that is no int, or less than 1; for an empty batch.
     """
     require_int("samples", samples)
-    x, parts = np.asarray(x), []
+    x = np.asarray(x)
     require_rows(x, "an estimate")
+    parts: list[SampledEstimate] = []
     with no_grad():
         for part in slices(len(x), PAIRS):
             rows = x[part]
             draw, weights = of(rows), Weights(len(rows))
             for some in slices(samples, PAIRS // len(rows)):
-                weights.add(np.asarray(values(draw(min(some.stop, samples) - some.start)), np.float64))
+                weights.add(values(draw(min(some.stop, samples) - some.start)))
             parts.append(weights.estimate())
     return SampledEstimate(*(np.concatenate(each) for each in zip(*parts)))
 
@@ -157,8 +157,8 @@ def averaged(of: Callable[[Any], Draw], x: Any, samples: int) -> SampledEstimate
 class Weights:
     """The mean and the spread of weights that are given by their logarithms, some at a time.
 
-    Kept in units of the largest so far, so nothing overflows; the squares are about the mean, so that equal weights
-    have an error of 0 and not of a rounding error.
+    Kept in float64, in units of the largest so far, so nothing overflows. The squares are about the mean, so that equal
+    weights have an error of 0 and not of a rounding error.
 
     >>> weights = Weights(1)
     >>> weights.add(np.log([[1.0], [2.0]]) - 1000)

@@ -121,7 +121,7 @@ def marginal_by_grid(
     z = np.asarray(values(prior.mean) + std * unit, prior.dtype)
     step = np.sum(np.log(2 * width / (nodes - 1) * std))  # log h, or log h² in the plane
     ends = np.sum((place == 0) | (place == nodes - 1), axis=1)  # halve the weight, at a corner twice
-    fine = step - ends * np.log(2) + np.asarray(values(prior.log_prob(z)), np.float64)
+    fine = step - ends * np.log(2) + values(prior.log_prob(z))
     coarse = np.where(np.all(place % 2 == 0, axis=1), fine + dims * np.log(2), -np.inf)
     outer = np.where(np.any(np.abs(unit) > width - 1, axis=1), fine, -np.inf)
     log_p, by_half, by_outer = log_sums(model, x, z, np.stack([fine, coarse, outer]))

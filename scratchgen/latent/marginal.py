@@ -5,12 +5,12 @@
 
 Three ways of finding log p(x), for any model that has ``prior`` and ``decode``:
 
-    all values of a discrete z      (2), exact                         here
-    nodes in one or two dimensions  (1), to as many digits as one likes   ``integrals``
-    samples, in any dimension       (1) with z_i drawn from p(z) or q(z | x), and a standard error   ``importance``
+    here          all values of a discrete z: (2), exact
+    integrals     nodes in one or two dimensions: (1), to as many digits as one likes
+    importance    samples, in any dimension: (1) with z_i drawn from p(z) or q(z | x), and a standard error
 
 The first two are the truth that bounds and estimates are compared with. Both take a number of terms that grows as nᵈ
-with the dimension d of z: that is why p(x) is called intractable. The third grows no better, unless the samples lie
+with the dimension d of z: that is why p(x) is called intractable. The third does no better, unless its samples lie
 where the posterior is.
 
 All of it is computed by logarithms: the p(x | z) of an image is below the smallest float.
@@ -101,7 +101,7 @@ def log_sums(model: LatentVariableModel, x: Any, z: np.ndarray, log_weights: np.
         model: with ``decode``.
         x: (B, *event_shape).
         z: (N, latent), or (N,) where z is discrete.
-        log_weights: (M, N), each row a set of log ω.
+        log_weights: (M, N) float64, each row a set of log ω.
 
     Returns:
         (M, B) float64.
@@ -114,7 +114,7 @@ def log_sums(model: LatentVariableModel, x: Any, z: np.ndarray, log_weights: np.
             for rows in slices(len(x), PAIRS // n):
                 each_x = x[rows, None]  # (b, 1, *event_shape)
                 log_p = p.log_prob(np.broadcast_to(each_x, (len(each_x), n, *x.shape[1:])))
-                terms = log_weights[:, None, nodes] + np.asarray(values(log_p), np.float64)  # (M, b, n)
+                terms = log_weights[:, None, nodes] + values(log_p)  # (M, b, n)
                 totals[:, rows] = np.logaddexp(totals[:, rows], logsumexp(terms, axis=-1))
     return totals
 

@@ -129,10 +129,24 @@ def test_a_discrete_z_is_sampled_too():
     assert np.all(np.abs(log_p.value - marginal_by_sum(toy.Mixture(), x)) < 5.96 * log_p.error)
 
 
-def test_float32_models_are_averaged_in_float64():
+def test_float32_weights_are_averaged_in_float64():
     model, x = mlp_vae(BernoulliLikelihood(6)), np.ones((3, 6), np.float32)
-    for log_p in (marginal_by_importance(model, x, model.encode, 5, 0), marginal_by_monte_carlo(model, x, 5, 0)):
-        assert [a.dtype for a in log_p] == [np.float64] * 3 and [a.shape for a in log_p] == [(3,)] * 3
+    q = model.encode(x)
+    log_w = log_weights(model, x, q, q.sample(50, rng=0)).data
+    assert log_w.dtype == np.float32
+    log_p = marginal_by_importance(model, x, model.encode, 50, rng=0)
+    for got, exact in zip(log_p, by_hand(log_w.astype(np.float64))):
+        np.testing.assert_allclose(got, exact, rtol=1e-13)
+    assert marginal_by_monte_carlo(model, x, 5, rng=0).value.dtype == np.float64
+
+
+def test_no_graph_is_recorded():
+    model = toy.Watched(truth.model())
+    marginal_by_importance(model, X, MODEL.encode, 5, rng=0)
+    marginal_by_monte_carlo(model, X, 5, rng=0)
+    assert len(model.graphs) == 2 and not any(model.graphs)
+    log_weights(model, X, MODEL.encode(X), np.zeros((4, 2)))
+    assert model.graphs[-1]
 
 
 # -- the running mean --------------------------------------------------------------------------------------------------
@@ -171,6 +185,13 @@ def test_weights_of_0_are_counted_and_no_weight_above_0_is_an_estimate_of_0():
     value, error, effective = weights.estimate()
     assert value[0] == -np.inf and value[1] == pytest.approx(np.log(2.0), rel=1e-14)
     assert error[1] == pytest.approx(1) and effective[1] == pytest.approx(1)
+
+
+def test_weights_far_below_the_largest_are_as_0():
+    weights = Weights(1)
+    weights.add(np.array([[0.0]]))
+    weights.add(np.array([[-2000.0]]))
+    assert weights.estimate() == (np.log(0.5), 1, 1)
 
 
 def test_a_nan_is_not_hidden():

@@ -26,6 +26,12 @@ def test_a_linear_gaussian_model_in_the_plane(rule):
     assert np.all(log_p.error < 1e-6)
 
 
+def test_the_weights_of_the_outermost_nodes_may_underflow():
+    """In the plane they are products, of 10⁻²¹¹ each."""
+    log_p = marginal_by_gauss_hermite(truth.model(), truth.X, order=256)
+    np.testing.assert_allclose(log_p.value, truth.log_p(truth.X), rtol=0, atol=1e-12)
+
+
 def test_a_posterior_with_two_modes():
     """p(x) = ∫ N(x; z², s²) N(z; 0, 1) dz, by an adaptive integration of scipy."""
     std = np.exp(-0.5)
@@ -104,16 +110,19 @@ def test_what_is_within_the_tolerance_by_its_stated_error_is_so_by_its_true_one(
     assert min(passed) == 0 and max(passed) > 0.9
 
 
-def test_what_is_cut_off_by_the_end_of_the_grid_is_within_the_error():
-    """Posteriors nearer and nearer to the end, at 8: the stated error is above the true one, or above 10 %."""
+@pytest.mark.parametrize("dims", [1, 2])
+def test_what_is_cut_off_by_the_end_of_the_grid_is_within_the_error(dims):
+    """Posteriors nearer and nearer to one end, at 8: the stated error is above the true one, or above 10 %."""
     variance = 1 / (1 + np.exp(1.0))  # of the posterior, with Var ε = 1/e
-    x = np.linspace(0, 14, 141)[:, None]
-    log_p = marginal_by_grid(toy.Shifted(STANDARD, -1.0), x, tolerance=np.inf)
-    exact = norm.logpdf(x[:, 0], 0, np.sqrt(1 + np.exp(-1.0)))
-    within = norm.logcdf(8, (1 - variance) * x[:, 0], np.sqrt(variance))
-    np.testing.assert_allclose(log_p.value - exact, within, rtol=0.02, atol=1e-12)
+    along, others = np.linspace(0, 14, 71), np.zeros((71, dims - 1))
+    model = toy.Shifted(Independent(Normal(np.zeros(dims), 0.0), 1), -1.0)
+    log_p = marginal_by_grid(model, np.column_stack([others, along]), nodes=161, tolerance=np.inf)
+    std = np.sqrt(1 + np.exp(-1.0))
+    exact = norm.logpdf(along, 0, std) + (dims - 1) * norm.logpdf(0, 0, std)
+    within = norm.logcdf(8, (1 - variance) * along, np.sqrt(variance))
+    np.testing.assert_allclose(log_p.value - exact, within, rtol=0.2, atol=1e-12)
     small = log_p.error < 0.1
-    assert np.all(-within[small] <= log_p.error[small] + 1e-12) and log_p.error[0] < 1e-12
+    assert np.all(-within[small] <= log_p.error[small] + 1e-12) and log_p.error[0] < 1e-11
     assert np.any((1e-6 < -within) & (-within < 1e-4)) and -within[~small].min() > 1e-3
 
 
@@ -202,6 +211,11 @@ BAD = {
         lambda: marginal_by_grid(toy.Shifted(STANDARD, -1.0), np.array([[0.0], [13.0]])),
         ArithmeticError,
         r"x\[1\] has not converged.* a share of 1 lies at the end of the grid; 1 of 2 x",
+    ),
+    "no density anywhere": (
+        lambda: marginal_by_grid(toy.Nowhere(1), np.zeros((1, 1))),
+        ArithmeticError,
+        "log p is -inf, with half the nodes -inf",
     ),
     "NaN": (lambda: marginal_by_grid(NARROW, np.array([[np.nan]])), ValueError, "x has nan"),
 }

@@ -8,8 +8,8 @@ from scipy.special import expit, logsumexp
 from scipy.stats import norm
 
 from scratchgen.distributions import Bernoulli, Categorical, Independent, Normal
-from scratchgen.latent import GaussianMixture, marginal
-from scratchgen.latent.marginal import all_values, marginal_by_sum
+from scratchgen.latent import GaussianMixture, LinearGaussian, marginal
+from scratchgen.latent.marginal import all_values, log_sums, marginal_by_sum
 from tests.latent import toy_models as toy
 from tests.latent.test_vae import BernoulliLikelihood, mlp_vae
 
@@ -39,11 +39,24 @@ def test_a_vector_of_bits_is_summed_over_all_its_values():
     assert np.exp(log_p).sum() == pytest.approx(1, abs=1e-12)  # over all x
 
 
+def test_float32_terms_are_summed_in_float64():
+    single, z = toy.Sigmoid(np.float32), np.array(list(product([0.0, 1.0], repeat=3)), np.float32)
+    bits, prior = BITS.astype(np.float32), single.prior(z)
+    terms = single.decode(z).log_prob(np.broadcast_to(bits[:, None], (16, 8, 4))).astype(np.float64)
+    assert terms.dtype != single.dtype == prior.dtype
+    expected = logsumexp(terms + prior.log_prob(z).astype(np.float64), axis=1)
+    np.testing.assert_allclose(marginal_by_sum(single, bits), expected, rtol=1e-14)
+
+
 @pytest.mark.parametrize("pairs", [1, 2, 5, 21])
 def test_pieces_change_nothing(pairs, monkeypatch):
     whole = marginal_by_sum(toy.Mixture(), X)
     monkeypatch.setattr(marginal, "PAIRS", pairs)
+    model = toy.Watched(LinearGaussian(np.ones((2, 1)), np.zeros(2), 0.0))
     np.testing.assert_allclose(marginal_by_sum(toy.Mixture(), X), whole, rtol=0, atol=1e-13)
+    log_sums(model, X, np.ones((5, 1)), np.zeros((1, 5)))
+    assert max(model.pairs) <= pairs and sum(model.pairs) == 5 * len(X)
+    assert not any(model.graphs)  # although the model has parameters
 
 
 def test_a_density_below_the_smallest_float_has_a_logarithm():
@@ -61,7 +74,7 @@ def test_no_data_have_no_marginal():
     ("prior", "expected"),
     [
         (Categorical(np.zeros(4)), [0, 1, 2, 3]),
-        (Bernoulli(np.zeros(())), [0.0, 1.0]),
+        (Bernoulli(np.zeros((), np.float32)), [0.0, 1.0]),
         (Independent(Categorical(np.zeros((2, 3))), 1), [[i, j] for i in range(3) for j in range(3)]),
         (Independent(Bernoulli(np.zeros((1, 2))), 2), [[[0, 0]], [[0, 1]], [[1, 0]], [[1, 1]]]),
     ],
@@ -69,6 +82,7 @@ def test_no_data_have_no_marginal():
 def test_all_values_of_z(prior, expected):
     z = all_values(prior)
     np.testing.assert_array_equal(z, expected)
+    assert z.dtype == np.array(prior.sample((), rng=0)).dtype
     assert np.exp(prior.log_prob(z)).sum() == pytest.approx(1, abs=1e-12)
 
 

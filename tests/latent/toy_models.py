@@ -26,11 +26,14 @@ class Sigmoid:
     W = np.array([[1.0, -2.0, 0.5, 0.0], [0.3, 0.7, -1.1, 2.0], [-0.6, 0.1, 1.4, -0.9]])
     B = np.array([0.1, 0.4, -0.3, -0.8])
 
+    def __init__(self, dtype=np.float64):
+        self.dtype = np.dtype(dtype)
+
     def prior(self, like):
-        return Independent(Bernoulli(self.A), 1)
+        return Independent(Bernoulli(self.A.astype(like.dtype)), 1)
 
     def decode(self, z):
-        return Independent(Bernoulli(z @ self.W + self.B), 1)
+        return Independent(Bernoulli(z @ self.W.astype(self.dtype) + self.B.astype(self.dtype)), 1)
 
 
 class Square:
@@ -98,6 +101,13 @@ class Power:
         return LogPower(z[:, 0], self.degree)
 
 
+class Nowhere(Power):
+    """p(x | z) = 0 for every z."""
+
+    def decode(self, z):
+        return LogPower(0 * z[:, 0], 1)
+
+
 class LogPower:
     def __init__(self, z, degree):
         self.z, self.degree = z, degree
@@ -105,3 +115,28 @@ class LogPower:
     def log_prob(self, x):
         with np.errstate(divide="ignore"):
             return np.broadcast_to(self.degree * np.log(np.abs(self.z)), x.shape[:2])
+
+
+class Watched:
+    """A model that notes how many (x, z) it is asked for at once, and whether a graph is recorded."""
+
+    def __init__(self, model):
+        self.model, self.pairs, self.graphs = model, [], []
+
+    @property
+    def dtype(self):
+        return self.model.dtype
+
+    def prior(self, like):
+        return self.model.prior(like)
+
+    def decode(self, z):
+        p = self.model.decode(z)
+        watched = type("Watching", (), {"batch_shape": p.batch_shape})()
+        watched.log_prob = lambda x: self.note(p.log_prob(x))
+        return watched
+
+    def note(self, log_p):
+        self.pairs.append(log_p.size)
+        self.graphs.append(getattr(log_p, "requires_grad", False))
+        return log_p
