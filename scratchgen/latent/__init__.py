@@ -3,11 +3,12 @@
 Read ``joint``; ``mixture``, ``linear_gaussian``, ``exact_em``, ``mixture_em`` and ``ppca``, where all is known;
 ``marginal``, ``integrals`` and ``importance``; ``points``, ``elbo``, ``posteriors``, ``em`` and ``theta_steps``;
 ``estimators``, ``discrete_estimators`` and ``path_estimators``; then ``vae``, ``likelihoods``, ``networks``,
-``diagnostics`` and ``autoencoder``.
+``diagnostics``, ``autoencoder`` and ``discrete_vae``.
 """
 
 from scratchgen.latent.autoencoder import Autoencoder
 from scratchgen.latent.discrete_estimators import enumeration, gumbel_softmax
+from scratchgen.latent.discrete_vae import DiscreteVAE
 from scratchgen.latent.elbo import Elbo, ThreeTerms, three_terms, two_terms
 from scratchgen.latent.estimators import leave_one_out, pathwise, score_function
 from scratchgen.latent.importance import (
@@ -42,6 +43,7 @@ __all__ = [
     "CategoricalLikelihood",
     "ConvDecoder",
     "ConvEncoder",
+    "DiscreteVAE",
     "Elbo",
     "Estimate",
     "GaussianLikelihood",
