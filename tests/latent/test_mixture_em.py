@@ -150,6 +150,12 @@ def test_raised_is_the_best_covariance_above_the_floor():
     assert tried > 20
 
 
+def test_a_floor_that_no_component_is_at_leaves_the_optimum_alone():
+    model = fit_mixture(X, K, rng=0, tolerance=1e-14).model
+    path = climb(partial(em_step, floor=0.01), model, X, steps=3, tolerance=-1.0).log_likelihoods
+    assert np.diff(path).min() > -1e-13
+
+
 def test_covariances_above_the_floor_are_left_alone():
     C = TRUE.covariances().data
     np.testing.assert_allclose(raised(C, X, FLOOR), C, rtol=1e-13, atol=1e-15)
@@ -188,14 +194,14 @@ def test_more_components_than_the_data_ask_for_do_no_harm(seed):
 
 def test_kmeans_plus_plus_draws_by_the_squared_distance():
     """(5) from the points 0, 1 and 3: the probabilities of the second mean, given the first."""
-    x, draws = np.array([[0.0], [1.0], [3.0]]), 6000
+    x, draws = np.array([[0.0], [1.0], [3.0]]), 2000
     pairs = np.array([kmeans_plus_plus(x, 2, rng=seed)[:, 0] for seed in range(draws)])
     exact = {(0, 1): 1 / 10, (0, 3): 9 / 10, (1, 0): 1 / 5, (1, 3): 4 / 5, (3, 0): 9 / 13, (3, 1): 4 / 13}
     for (first, second), p in exact.items():
         p = p / 3
         share = np.mean((pairs[:, 0] == first) & (pairs[:, 1] == second))
         error = np.sqrt(p * (1 - p) / draws)
-        assert abs(share - p) < 5.96 * error < 0.04
+        assert abs(share - p) < 5.96 * error < 0.07
 
 
 def test_the_distance_is_to_the_nearest_of_all_means_so_far():
