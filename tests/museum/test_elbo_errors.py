@@ -15,6 +15,7 @@ from scratchgen.autodiff import logsumexp
 from scratchgen.distributions import Independent, MultivariateNormal, kl_divergence
 from scratchgen.distributions.distribution import values
 from scratchgen.latent import GaussianPosterior, Points, ThreeTerms, elbo, em, points, theta_steps
+from scratchgen.latent.mixture_em import m_step
 from tests.latent import test_elbo, test_em, test_points, test_posteriors, test_theta_steps
 from tests.museum.test_distribution_errors import Check, Plant, closed_form, instead_of, is_caught
 
@@ -31,6 +32,7 @@ gradients = test_points.test_which_points_carry_a_gradient
 nearest = test_posteriors.test_the_nearest_of_independent_dimensions
 itself = test_posteriors.test_the_full_family_has_the_posterior_itself
 best_theta = partial(test_theta_steps.test_no_small_change_is_better, noise=np.array(0.2))
+best_mixture = partial(test_theta_steps.test_no_small_change_of_a_mixture_is_better, covariances=np.ones((3, 2)))
 recorded = partial(test_em.test_the_gap_is_the_divergence_from_the_posterior_after_each_half_step, full=True)
 monotone = test_em.test_with_an_exact_phi_step_the_likelihood_never_falls
 own_half = test_em.test_partial_steps_move_their_own_half
@@ -117,6 +119,15 @@ def regression(
             patch.setattr(test, "fit_linear_gaussian", wrong)
 
     return plant
+
+
+def mixture_step(r_of: Callable[..., np.ndarray]) -> Plant:
+    """The θ step of a mixture with other responsibilities."""
+
+    def wrong(model: Any, x: Any, q: Any) -> None:
+        model.load_state(m_step(model, x, r_of(model, x, q), floor=1e-2).state())
+
+    return instead_of(test_theta_steps, "fit_gaussian_mixture", wrong)
 
 
 def steps(zero: bool = True, sign: float = 1.0, both: bool = False) -> Plant:
@@ -226,6 +237,14 @@ PLANTS: dict[str, tuple[Plant, Check]] = {
     "the posterior in the place of q": (
         regression(q_of=lambda model, x, q: model.posterior(x)),
         partial(best_theta, q=test_theta_steps.MEAN_FIELD),
+    ),
+    "the posterior of a mixture in the place of q": (
+        mixture_step(lambda model, x, q: values(model.posterior(x).probabilities)),
+        best_mixture,
+    ),
+    "a mixture's q made certain, as in k-means": (
+        mixture_step(lambda model, x, q: np.eye(3)[np.argmax(values(q.logits), axis=1)]),
+        best_mixture,
     ),
     # -- their alternation
     "a step in both halves": (steps(both=True), own_half),
