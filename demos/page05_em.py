@@ -34,7 +34,7 @@ from scratchgen.nn import Linear
 from scratchgen.optim import Adam
 
 TITLE = "Page 5: generalised EM, half step by half step"
-SECONDS = 8
+SECONDS = 6
 N, DIM, LATENT, COMPONENTS = 100, 5, 2, 2
 VARIANCES = [8.0, 3.0, 1.0, 1.0, 1.0]  # the spectrum of the data; probabilistic PCA sees the first two and the rest
 TURN = np.pi / 9  # 20°

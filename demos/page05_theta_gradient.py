@@ -16,7 +16,7 @@ from scratchgen.distributions import Independent, Normal
 from scratchgen.latent import LinearGaussian, gauss_hermite, log_joint
 
 TITLE = "Page 5: the gradient in θ, from samples"
-SECONDS = 5
+SECONDS = 3
 SAMPLES = 10_000
 X = np.array([[2.0, -0.4, 0.9]])
 MEAN, STD = np.array([[0.8, -0.5]]), np.array([[0.7, 0.5]])  # of q, which is not the posterior
