@@ -48,12 +48,12 @@ def test_enumeration_of_several_dice():
 
 
 def test_what_f_depends_on_has_its_gradient_too():
-    """∇ Σ p(z) f(z; φ) with f = −log p: that of the entropy, −p_k (log p_k + H)."""
+    """∇ Σ p(z) c(z) log p(z): p_k (a_k − Σ p a) with a = c (log p + 1), of which the 1 is the gradient of f."""
     logits, p = Tensor(LOGITS, requires_grad=True), softmax(LOGITS)
     q = Categorical(logits)
-    np.sum(enumeration(q, lambda z: -q.log_prob(z))).backward()
-    entropy = -np.sum(p * np.log(p), axis=1, keepdims=True)
-    np.testing.assert_allclose(logits.grad, -p * (np.log(p) + entropy), rtol=1e-11)
+    np.sum(enumeration(q, lambda z: F * q.log_prob(z))).backward()
+    a = F.T * (np.log(p) + 1)
+    np.testing.assert_allclose(logits.grad, p * (a - np.sum(p * a, axis=1, keepdims=True)), rtol=1e-11)
 
 
 # -- Gumbel-softmax ----------------------------------------------------------------------------------------------------

@@ -42,7 +42,12 @@ def of_each_row(estimator, f, eta, m=M, s=S):
     z = q.rsample(len(eta), noise=eta)
     value = estimator(q, f, z if estimator is pathwise else z.data)
     np.sum(value).backward()
-    return value.data, mean.grad, logvar.grad
+    return value.data, gradient(mean), gradient(logvar)
+
+
+def gradient(leaf):
+    """0 where none has come through."""
+    return np.zeros_like(leaf.data) if leaf.grad is None else leaf.grad
 
 
 def moments(estimator, f, order, samples=1, **parameters):
@@ -161,7 +166,7 @@ def elbo_gradients(estimator):
     z = q.rsample(1, noise=nodes[None])
     value = estimator(q, lambda z: log_weights(model, x, q, z), z if estimator is pathwise else z.data)
     np.sum(value * weights).backward()
-    return [*(t.grad for t in phi), model.W.grad]
+    return [*(gradient(t) for t in phi), gradient(model.W)]
 
 
 def exact_elbo_gradients():
