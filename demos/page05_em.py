@@ -117,7 +117,7 @@ def mixture_data(rng: np.random.Generator) -> np.ndarray:
 
 def alike(x: np.ndarray) -> GaussianMixture:
     """A bad start: two components nearly the same."""
-    return GaussianMixture.of([0.5, 0.5], x.mean(axis=0) + [[-0.3], [0.3]], np.ones((2, 1)))
+    return GaussianMixture.of([0.5, 0.5], np.add(x.mean(axis=0), [[-0.3], [0.3]]), np.ones((2, 1)))
 
 
 def staircase(ax: Any, records: list[Record], first: int, top: float, title: str, label: str) -> Any:

@@ -75,7 +75,8 @@ def marginal_by_gauss_hermite(model: LatentVariableModel, x: Any, order: int = 6
         eta, weights = eta[weights > 0], weights[weights > 0]  # in the plane, the outermost underflow
         z = values(prior.mean) + np.sqrt(values(prior.variance)) * eta.astype(prior.dtype)
         sums.append(log_sums(model, x, z, np.log(weights)[None])[0])
-    return converged(*sums, np.full_like(sums[0], -np.inf), tolerance)
+    log_p, by_half = sums
+    return converged(log_p, by_half, np.full_like(log_p, -np.inf), tolerance)
 
 
 def marginal_by_grid(

@@ -109,11 +109,11 @@ class LinearGaussian(Module):
 
     def precision(self) -> Tensor:
         """P of (3), (M, M): the inverse of the posterior's covariance, which is the same for every x."""
-        return np.eye(self.latent, dtype=self.dtype) + self.scaled().T @ self.W
+        return self.scaled().T @ self.W + np.eye(self.latent, dtype=self.dtype)
 
     def scaled(self) -> Tensor:
         """Ψ⁻¹ W, (D, M)."""
-        return np.exp(-self.logvar)[..., None] * self.W
+        return self.W * np.exp(-self.logvar)[..., None]
 
     def posterior_mean(self, x: Any) -> Tensor:
         """m of (3), (B, M), for x (B, D); it is linear in x − b."""
@@ -151,4 +151,4 @@ class LinearGaussian(Module):
             TypeError, ValueError: as ``log_prob``; for an empty batch.
         """
         require_rows(x, "a mean over the batch")
-        return -np.mean(self.log_prob(x))
+        return -self.log_prob(x).mean()

@@ -178,7 +178,7 @@ class GaussianMixture(Module):
             TypeError, ValueError: as ``log_prob``; for an empty batch.
         """
         require_rows(x, "a mean over the batch")
-        return -np.mean(self.log_prob(x))
+        return -self.log_prob(x).mean()
 
 
 def normals(means: Any, raw: Any) -> Distribution:

@@ -70,7 +70,7 @@ def covariance_of(q: Distribution) -> np.ndarray:
     """The covariance of each q, (B, M, M); a diagonal one of all but a MultivariateNormal."""
     if isinstance(q, MultivariateNormal):
         return values(q.covariance)
-    return values(q.variance)[..., None] * np.eye(*2 * q.event_shape)
+    return values(q.variance)[..., None] * np.eye(q.event_shape[0])
 
 
 def fit_gaussian_mixture(model: GaussianMixture, x: Any, q: Categorical) -> None:

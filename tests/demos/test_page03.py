@@ -10,7 +10,6 @@ from demos import page03_plane as plane
 from scratchgen.latent import GaussianMixture, LinearGaussian
 from tests.demos.recorder import Recorder
 
-
 # -- the mixture -----------------------------------------------------------------------------------------------------
 
 

@@ -31,8 +31,7 @@ def logistic_mass(c: float, h: float) -> float:
     """log (σ(c+h) − σ(c−h)) = log sinh h − log (cosh c + cosh h), which is ½ (tanh ½(c+h) − tanh ½(c−h))."""
     c = abs(c)
     return float(
-        (h + np.log(-np.expm1(-2 * h)))
-        - (np.logaddexp(c + np.log1p(np.exp(-2 * c)), h + np.log1p(np.exp(-2 * h))))
+        (h + np.log(-np.expm1(-2 * h))) - (np.logaddexp(c + np.log1p(np.exp(-2 * c)), h + np.log1p(np.exp(-2 * h))))
     )
 
 

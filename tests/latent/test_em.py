@@ -188,7 +188,7 @@ def test_partial_steps_move_their_own_half():
 def test_a_partial_step_is_gradient_ascent_on_its_own_gradients():
     """Two steps θ ← θ + lr ∇_θ ELBO, whatever gradients a φ step has left behind."""
     setting, other = Setting(start(), table(full=False)), Setting(start(), table(full=False))
-    phi_step, theta_step = partial_steps(setting, steps=2, lr=0.01)
+    _, theta_step = partial_steps(setting, steps=2, lr=0.01)
     setting.bound().backward()  # left behind
     theta_step()
     for _ in range(2):
