@@ -19,30 +19,26 @@ Source: Dempster, Laird and Rubin, Maximum likelihood from incomplete data via t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scratchgen.autodiff import no_grad
 from scratchgen.latent.arguments import require_int
 
-Model = TypeVar("Model")
 
-
-class Climb(NamedTuple, Generic[Model]):
+class Climb(NamedTuple):
     """What EM found, and its way there."""
 
-    model: Model
+    model: Any
     log_likelihoods: np.ndarray  # before the first step, and after each: mean log p(x), nats per example
 
 
-def climb(
-    step: Callable[[Model, Any], Model], model: Model, x: Any, steps: int, tolerance: float = 0.0
-) -> Climb[Model]:
+def climb(step: Callable[[Any, Any], Any], model: Any, x: Any, steps: int, tolerance: float = 0.0) -> Climb:
     """Take EM steps until the mean log-likelihood rises by ``tolerance`` or less, but at most ``steps`` of them.
 
     Args:
-        step: gives from a model and x a better model, such as ``ppca.em_step`` or ``mixture.em_step``.
+        step: gives from a model and x a better model, such as ``ppca.em_step`` or ``mixture_em.em_step``.
         model: where to start; it stays as it is.
         x: the data, (N, D).
         steps: at most so many, 1 or more.

@@ -17,7 +17,7 @@ This is the inversion of C by Woodbury and its determinant lemma, said in probab
 *What the data cannot tell.* For an orthogonal R, W R and W have the same C: R Rᵀ = I. The likelihood determines the
 plane, not the axes within it. Two fits are compared by C, or by the angles between their planes.
 
-Source: Tipping and Bishop, Probabilistic principal component analysis, J. R. Stat. Soc. B 61, 1999, equations (2)–(8);
+Source: Tipping and Bishop, Probabilistic principal component analysis, J. R. Stat. Soc. B 61, 1999, section 3;
 Bishop, Pattern Recognition and Machine Learning, 2006, sections 12.2 and 12.2.4.
 """
 

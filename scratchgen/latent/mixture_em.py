@@ -15,9 +15,9 @@ above a floor: C_k − ε V is positive semi-definite, where V is the diagonal m
 
     V^{−½} S_k V^{−½} = Q diag(λ) Qᵀ,    C_k = V^½ Q diag(max(λ, ε)) Qᵀ V^½                    (4)
 
-since tr C⁻¹ S is least where both have the same eigenvectors (von Neumann), and Σ_i (log c_i + λ_i / c_i) is least over
-c_i ≥ ε at c_i = max(λ_i, ε). So the M-step stays exact, and with the floor as without it the likelihood never falls. Nor
-does the fit depend on the units of the columns.
+since tr C⁻¹ S is least where both have the same eigenvectors (von Neumann), and Σ_i (log c_i + λ_i / c_i) is least
+over c_i ≥ ε at c_i = max(λ_i, ε). So the M-step stays exact: with the floor, too, the likelihood never falls. Nor does
+the fit depend on the units of the columns.
 
 *The start.* EM climbs to the nearest top. k-means++ spreads the first means: each next one is a row of x, chosen with a
 probability proportional to its squared distance from the nearest of those before,
@@ -58,7 +58,7 @@ def fit_mixture(
     steps: int = 1000,
     tolerance: float = 1e-10,
     floor: float = FLOOR,
-) -> Climb[GaussianMixture]:
+) -> Climb:
     """A mixture by EM from a k-means++ start, and the likelihood at each step; a collapsed component gets a warning.
 
     Args:

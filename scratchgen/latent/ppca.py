@@ -27,7 +27,7 @@ analysis gives each column a noise of its own, and is the same in any units.
 
 Source: Tipping and Bishop, 1999, equations (7) and (8), appendix A for the maximum, appendix B for EM; Rubin and
 Thayer, EM algorithms for ML factor analysis, Psychometrika 47, 1982; Bishop, 2006, equations (12.44)–(12.47),
-(12.54)–(12.57), (12.66)–(12.69).
+(12.54)–(12.57), (12.66)–(12.70).
 """
 
 from __future__ import annotations

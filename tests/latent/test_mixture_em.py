@@ -150,6 +150,15 @@ def test_raised_is_the_best_covariance_above_the_floor():
     assert tried > 20
 
 
+def test_the_floor_is_for_the_variances_of_a_diagonal_model():
+    """Along the diagonal of the plane these data are narrow, but in each column they are not."""
+    x = X[:, :1] + 0.01 * X
+    with pytest.warns(RuntimeWarning, match="variance in some direction"):
+        fit_mixture(x, 1, rng=0, floor=0.1)
+    variances = np.diag(fit_mixture(x, 1, rng=0, diagonal=True, floor=0.1).model.covariances().data[0])
+    np.testing.assert_allclose(variances, x.var(axis=0), rtol=1e-12)
+
+
 def test_a_floor_that_no_component_is_at_leaves_the_optimum_alone():
     model = fit_mixture(X, K, rng=0, tolerance=1e-14).model
     path = climb(partial(em_step, floor=0.01), model, X, steps=3, tolerance=-1.0).log_likelihoods

@@ -149,6 +149,17 @@ def test_factor_analysis_does_not_depend_on_units_and_probabilistic_pca_does():
     assert np.degrees(angle) > 10
 
 
+@both
+def test_the_start_is_as_wide_as_the_data(diagonal):
+    """b and Ψ of the data, and w_j of mean square Var(x_j) / M: χ² with M × 500 degrees of freedom."""
+    starts = [random_start(X, M, rng=seed, diagonal=diagonal) for seed in range(500)]
+    variance = X.var(axis=0)
+    np.testing.assert_allclose(starts[0].b.data, X.mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(np.exp(starts[0].logvar.data), variance if diagonal else variance.mean(), rtol=1e-12)
+    ratio = np.mean([np.sum(model.W.data**2, axis=1) for model in starts], axis=0) / variance
+    assert np.all(np.abs(ratio - 1) < 5.96 * np.sqrt(2 / (500 * M)))
+
+
 def test_the_model_that_a_step_starts_from_stays_as_it_is():
     model = starting(diagonal=True)
     before = model.state()
