@@ -9,21 +9,16 @@ So location and scale are counted in levels, as x itself, its mean and its stand
 (1) depends on L. A network that works with levels scaled to [−1, 1], and gives m' and log s' there, means
 m = ½ (L − 1)(1 + m') and log s = log s' + log ½(L − 1).
 
-With c = (x − m)/s and h = ½/s the bin is from c − h to c + h, and both densities here are symmetric: 1 − F(z) = F(−z).
-All of it is computed by logarithms, since a difference of two F is 0 far out in the tails, where learning starts:
+With c = (x − m)/s and h = ½/s the bin is from c − h to c + h. The densities here are symmetric, 1 − F(z) = F(−z), and
+all of it is computed by logarithms, since a difference of two F is 0 far out in the tails, where learning starts:
 
     first level     log F(c + h)                                                               (2)
     last level      log F(h − c)                                                               (3)
     logistic        log (σ(c+h) − σ(c−h)) = log σ(c+h) + log σ(h−c) + log(1 − e^{−2h})         (4)
-    normal          log (Φ(c+h) − Φ(c−h)) = log Φ(b) + log(1 − Φ(a)/Φ(b)),  a = −|c|−h,  b = −|c|+h               (5)
-                    = log φ(c) + log 2h + log(1 + (c²−1) h²/6 + (c⁴−6c²+3) h⁴/120 + …)         (6)
 
-(4) is exact: multiply it out with σ(z) = e^z/(1 + e^z). In (5) the bin is reflected to the lower tail, where log Φ
-keeps its digits; (6), the integral of φ's Taylor series, takes over where the bin is so narrow that Φ(a)/Φ(b) is 1 but
-for rounding.
+(4) is exact: multiply it out with σ(z) = e^z/(1 + e^z). Its normal counterpart is in ``discretised_normal``.
 
-Source: Salimans et al., PixelCNN++, arXiv:1701.05517, equation (2), for the logistic one, of which theirs is a mixture;
-Ho et al., arXiv:2006.11239, equation (13), for the normal one, with levels scaled to [−1, 1].
+Source: Salimans et al., PixelCNN++, arXiv:1701.05517, equation (2), which is a mixture of these.
 """
 
 from __future__ import annotations
@@ -36,15 +31,11 @@ import numpy as np
 from scratchgen.autodiff import log_sigmoid
 from scratchgen.distributions.arguments import Shape, floats, parameters, require, require_shape, shape_of
 from scratchgen.distributions.categorical import Categorical
-from scratchgen.distributions.discrete_kl import categorical_kl
 from scratchgen.distributions.distribution import Distribution, values
-from scratchgen.distributions.kl import closed_form
 from scratchgen.distributions.log1mexp import log1mexp
 from scratchgen.random import Rng, generator
 
-LOG_2PI = 1.8378770664093453
-LEAST, MOST = -15.0, 80.0  # of log s: beyond, squares of c and powers of h would leave the range of float32
-NARROW = 0.01  # (6) is off by (c h)⁶/5040 relative to 1, and (5) by the rounding of log Φ over 2 |c| h
+LEAST, MOST = -15.0, 80.0  # of log s: further out, c² or 1/h would leave the range of float32
 
 
 class Discretised(Distribution):
@@ -142,7 +133,7 @@ class Discretised(Distribution):
         require("loc", loc, np.isfinite, "it must be finite")
         require("log_scale", log_scale, np.isfinite, "it must be finite")
         z = loc + np.exp(log_scale) * self.draw_noise(n, rng)
-        return np.clip(np.floor(z + 0.5), 0, self.levels - 1)
+        return np.asarray(np.clip(np.floor(z + 0.5), 0, self.levels - 1))
 
     def entropy(self) -> Any:
         """−Σ_x P(x) log P(x) in nats, batch_shape."""
@@ -168,67 +159,3 @@ class DiscretisedLogistic(Discretised):
     def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
         """Logistic numbers."""
         return np.asarray(generator(rng).logistic(size=shape_of(n) + self.batch_shape), self.dtype)
-
-
-class DiscretisedNormal(Discretised):
-    """A normal density cut into levels.
-
-    Args:
-        loc: the mean of the normal density in levels; that of the levels is ``mean``.
-        logvar: the logarithm of its variance, held between −30 and 160.
-        levels: as of ``Discretised``; and so are the errors.
-
-    >>> p = DiscretisedNormal(loc=3.0, logvar=-1.0, levels=17)
-    >>> np.exp(p.log_prob(np.array([2, 3, 4]))).round(3)
-    array([0.198, 0.59 , 0.198])
-    """
-
-    def __init__(self, loc: Any, logvar: Any, levels: int) -> None:
-        loc, logvar = parameters(loc=loc, logvar=logvar)
-        super().__init__(loc, 0.5 * logvar, levels)
-
-    def log_cdf(self, z: Any) -> Any:
-        """log Φ(z)."""
-        from scipy.special import log_ndtr  # a slow import: only who needs it shall wait for it
-
-        return log_ndtr(z)
-
-    def log_bin(self, c: Any, h: Any) -> Any:
-        """Equation (5), or (6) for narrow bins."""
-        narrow = np.maximum(np.abs(values(c)), 1) * values(h) < NARROW
-        zero, one = np.zeros_like(values(c)), np.ones_like(values(c))
-        # Each of the two gets a bin that it can do where the other is meant: so neither takes log 0.
-        wide = self.log_difference(np.where(narrow, zero, c), np.where(narrow, one, h))
-        return np.where(narrow, log_series(np.where(narrow, c, zero), np.where(narrow, h, NARROW * one)), wide)
-
-    def log_difference(self, c: Any, h: Any) -> Any:
-        """Equation (5)."""
-        distance = np.abs(c)
-        upper, lower = self.log_cdf(h - distance), self.log_cdf(-h - distance)
-        return upper + log1mexp(upper - lower)
-
-    def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
-        """Normal numbers."""
-        return generator(rng).standard_normal(shape_of(n) + self.batch_shape, dtype=self.dtype)
-
-
-def log_series(c: Any, h: Any) -> Any:
-    """Equation (6)."""
-    cc, hh = np.square(c), np.square(h)
-    terms = hh * ((cc - 1.0) / 6.0 + hh * (np.square(cc) - 6.0 * cc + 3.0) / 120.0)
-    return -0.5 * (LOG_2PI + cc) + np.log(2.0 * h) + np.log1p(terms)
-
-
-@closed_form(DiscretisedLogistic, DiscretisedLogistic)
-@closed_form(DiscretisedLogistic, DiscretisedNormal)
-@closed_form(DiscretisedNormal, DiscretisedLogistic)
-@closed_form(DiscretisedNormal, DiscretisedNormal)
-def kl_discretised(q: Discretised, p: Discretised) -> Any:
-    """Σ_x Q(x) log(Q(x)/P(x)), elementwise.
-
-    Raises:
-        ValueError: for different numbers of levels.
-    """
-    if q.levels != p.levels:
-        raise ValueError(f"q has {q.levels} levels and p {p.levels}; they must be equal")
-    return categorical_kl(q.categorical.logits, p.categorical.logits)

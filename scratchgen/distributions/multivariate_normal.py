@@ -6,37 +6,20 @@
     entropy = ½ D (1 + log 2π) + Σ_i log L_ii                                                  (4)
 
 (1) has covariance E[L η ηᵀ Lᵀ] = L Lᵀ. (3) is the density of η divided by |det L|, and the determinant of a triangular
-matrix is the product of its diagonal. Its entries are standard deviations: L_ii is that of x_i given x_1 … x_{i−1}.
+matrix is the product of its diagonal.
 
-Every L with a positive diagonal is the factor of one covariance, and every covariance has one such L. So where C itself
-would have to be kept positive definite, L has only to keep its diagonal positive: ``scale_tril_from`` makes such an L
-of any matrix.
-
-Source: Bishop, Pattern Recognition and Machine Learning, 2006, equation (2.43), and section 11.1.1 for (1); for the
-logarithm of the diagonal Pinheiro and Bates, Unconstrained parametrizations for variance-covariance matrices, 1996.
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, equation (2.43), and section 11.1.1 for (1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from scratchgen.autodiff import Tensor, solve_triangular
-from scratchgen.distributions.arguments import (
-    Shape,
-    array_of,
-    ends_with,
-    floats,
-    of_one_dtype,
-    require,
-    require_noise,
-    require_shape,
-    shape_of,
-    spread,
-)
+from scratchgen.distributions.arguments import Shape, array_of, finite, of_one_dtype, require_noise, shape_of, spread
+from scratchgen.distributions.cholesky import not_positive_definite, on_vectors, require_scale_tril, require_symmetric
 from scratchgen.distributions.distribution import Distribution, values
 from scratchgen.random import Rng, generator
 
@@ -135,9 +118,7 @@ class MultivariateNormal(Distribution):
             TypeError: for another dtype.
             ValueError: for another shape; for NaN or inf in a plain array.
         """
-        x = floats("x", x, self.dtype)
-        require_shape(x, self.batch_shape + self.event_shape)
-        require("x", x, np.isfinite, "it must be finite")
+        x = finite(x, self.dtype, self.batch_shape + self.event_shape)
         squares = np.sum(np.square(self.whiten(x - self.mean)), axis=-1)
         return -0.5 * (self.event_shape[0] * LOG_2PI + squares) - np.sum(self.log_diagonal, axis=-1)
 
@@ -185,38 +166,6 @@ class MultivariateNormal(Distribution):
         return spread(entropy, self.batch_shape)
 
 
-def scale_tril_from(raw: Any) -> Any:
-    """A factor L of any matrix: what is below its diagonal, with the exponential of its diagonal, and 0 above.
-
-    Args:
-        raw: (…, D, D), a Tensor or array of any numbers, such as the output of a network; 0 gives L = I.
-
-    >>> scale_tril_from(np.array([[0.0, 7.0], [3.0, np.log(2.0)]]))
-    array([[1., 0.],
-           [3., 2.]])
-    """
-    raw = array_of("raw", raw)
-    scale = np.exp(np.diagonal(raw, axis1=-2, axis2=-1))
-    return np.tril(raw, -1) + scale[..., None] * np.eye(raw.shape[-1], dtype=raw.dtype)
-
-
-def on_vectors(f: Callable[[Any, Any], Any], L: Any, d: Any) -> Any:
-    """``f(L, columns)`` with the vectors d (…, D) as columns: all vectors that meet the same L go in one matrix.
-
-    Args:
-        L: (D, D), or (…, D, D) with leading axes that are the last ones of d before D, or broadcast to those of d.
-    """
-    if not ends_with(d.shape[:-1], L.shape[:-2]):
-        L = np.broadcast_to(L, d.shape[:-1] + L.shape[-2:])
-    own = L.shape[:-2] + d.shape[-1:]
-    together = prod(d.shape[: d.ndim - len(own)])
-    columns = np.moveaxis(np.reshape(d, (together, *own)), 0, -1)  # (…, D, together)
-    return np.reshape(np.moveaxis(f(L, columns), -1, 0), d.shape)
-
-
-# -- what is refused -----------------------------------------------------------------------------------------------
-
-
 def batch_shape_of(mean: Shape, scale_tril: Shape) -> Shape:
     """The batch shape of parameters of these shapes.
 
@@ -230,33 +179,3 @@ def batch_shape_of(mean: Shape, scale_tril: Shape) -> Shape:
         return np.broadcast_shapes(mean[:-1], scale_tril[:-2])
     except ValueError:
         raise ValueError(f"{got}; what stands before D does not broadcast") from None
-
-
-def require_scale_tril(scale_tril: np.ndarray) -> None:
-    """Refuse a plain array that is no Cholesky factor."""
-    diagonal = np.diagonal(scale_tril, axis1=-2, axis2=-1)
-    require("the diagonal of scale_tril", diagonal, lambda x: x > 0, "it must be positive")
-    expected = "above the diagonal it must be 0; a covariance goes into MultivariateNormal.from_covariance"
-    require("scale_tril", np.triu(scale_tril, 1), lambda x: x == 0, expected)
-
-
-def require_symmetric(covariance: np.ndarray) -> None:
-    """Refuse what is no stack of finite symmetric matrices; rounding is allowed for."""
-    shape = covariance.shape
-    if len(shape) < 2 or shape[-1] != shape[-2]:
-        raise ValueError(f"covariance has shape {shape}; it must be (…, D, D)")
-    require("covariance", covariance, np.isfinite, "it must be finite")
-    difference = covariance - np.swapaxes(covariance, -1, -2)
-    allowed = 100 * np.finfo(covariance.dtype).eps * np.max(np.abs(covariance), initial=0)
-    require("covariance − covarianceᵀ", difference, lambda x: np.abs(x) <= allowed, "it must be symmetric")
-
-
-def not_positive_definite(covariance: np.ndarray) -> str:
-    """What is wrong with a covariance that has no Cholesky factor: which, its smallest eigenvalue, and what to do."""
-    smallest = np.linalg.eigvalsh(covariance)[..., 0]
-    worst = np.unravel_index(np.argmin(smallest), smallest.shape)
-    which = f" at {tuple(int(i) for i in worst)}" if worst else ""
-    return (
-        f"covariance{which} is not positive definite: its smallest eigenvalue is {smallest[worst]:.3g}; "
-        "add to its diagonal, or leave out what the other components determine"
-    )

@@ -15,7 +15,7 @@ from scratchgen.distributions.discretised import LEAST, MOST, Discretised
 from scratchgen.distributions.log1mexp import log1mexp
 from tests.distributions.truth import draw, slopes
 
-SCALES = [1e-3, 0.03, 0.3, 1.0, 3.0, 30.0, 49.0, 51.0, 1e3, 1e6]  # (6) takes over from (5) at 50 levels
+SCALES = [1e-3, 0.03, 0.3, 1.0, 3.0, 30.0, 49.0, 51.0, 1e3, 1e6]  # the series takes over at 50 levels
 CLASSES = pytest.mark.parametrize("cls", [DiscretisedLogistic, DiscretisedNormal])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 LOG_2PI = np.log(2 * np.pi)
@@ -189,6 +189,7 @@ def test_samples_are_levels(cls: type) -> None:
     np.testing.assert_array_equal(np.unique(x), np.arange(8))
     np.testing.assert_array_equal(of_scale(cls, [2.4, 2.6, -9.0, 99.0], 1e-3, 8).sample(3, rng=0), [[2, 3, 0, 7]] * 3)
     np.testing.assert_array_equal(np.unique(of_scale(cls, 3.0, 1e9, 8).sample(1000, rng=0)), [0, 7])
+    assert type(cls(3.0, 0.0, 8).sample((), rng=0)) is np.ndarray
 
 
 @CLASSES

@@ -297,6 +297,8 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
         ValueError,
         r"covariance has shape \(2, 3\)",
     ),
+    "factor of a vector": (lambda: scale_tril_from(np.zeros(6)), ValueError, r"raw has shape \(6,\); it must be \(…"),
+    "factor of integers": (lambda: scale_tril_from(np.eye(3, dtype=int)), TypeError, "raw is int64"),
     "covariance not symmetric": (
         lambda: MultivariateNormal.from_covariance(np.zeros(2), np.array([[1.0, 0.5], [0.2, 1.0]])),
         ValueError,
