@@ -29,5 +29,5 @@ def log1mexp(a: Any) -> Any:
     array([-4.60517019e+01, -6.93147181e-01, -1.92874985e-22])
     """
     near = a < LOG_2
-    # Each of the two gets 1 where the other is meant: so neither takes log 0.
-    return np.where(near, np.log(-np.expm1(-np.where(near, a, 1))), np.log1p(-np.exp(-np.where(near, 1, a))))
+    far = np.log1p(-np.exp(-np.where(near, 1, a)))  # of 1 where a is near 0, or this would be log 0 there
+    return np.where(near, np.log(-np.expm1(-a)), far)

@@ -59,6 +59,7 @@ def test_log_prob_entropy_and_moments_against_scipy(mean: Any, factor: Any, D: i
         expected = scipy.stats.multivariate_normal(p.mean[b], C[b])
         np.testing.assert_allclose(p.entropy()[b], expected.entropy(), rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose(p.variance[b], np.diagonal(C[b]), rtol=1e-13)
+    assert p.scale_tril.shape in ((D, D), (*p.batch_shape, D, D))  # one for all, or one for each
     assert p.entropy().shape == p.batch_shape and p.variance.shape == p.mean.shape == (*p.batch_shape, D)
 
 
@@ -303,6 +304,11 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
         lambda: MultivariateNormal.from_covariance(np.zeros(2), np.array([[1.0, 0.5], [0.2, 1.0]])),
         ValueError,
         r"covariance − covarianceᵀ has 0.3 at \(0, 1\).*it must be symmetric",
+    ),
+    "covariance hardly symmetric": (
+        lambda: MultivariateNormal.from_covariance(np.zeros(2), np.array([[1.0, 0.5], [0.5 + 1e-9, 1.0]])),
+        ValueError,
+        r"at \(0, 1\); 2 of 4 values: it must be symmetric",
     ),
     "covariance not positive definite": (
         lambda: MultivariateNormal.from_covariance(np.zeros(2), np.array([[1.0, 2.0], [2.0, 1.0]])),
