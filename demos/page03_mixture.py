@@ -18,7 +18,7 @@ from scratchgen.optim import Adam, cosine
 from scratchgen.plotting import curves, labelled_scatter
 
 TITLE = "Page 3: a latent variable makes a model more expressive"
-SECONDS = 12
+SECONDS = 7
 ROWS, FRESH = 1000, 20_000
 COMPONENTS = 5  # of the truth
 MOST = 8  # components of a model

@@ -18,7 +18,7 @@ from scratchgen.latent.ppca import best_log_likelihood, em_step, principal_angle
 from scratchgen.plotting import curves
 
 TITLE = "Page 3: a plane in the data, probabilistic PCA and factor analysis"
-SECONDS = 3
+SECONDS = 2
 ROWS = 2000
 W = np.array([[1.0], [-0.8], [0.6], [0.9], [-0.5], [0.0]])
 STARTS, EM_STEPS, SHOWN = 4, 500, 25  # of the last picture, and how many of its steps are drawn
