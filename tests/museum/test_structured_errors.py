@@ -315,9 +315,7 @@ MIXED: dict[str, tuple[Plant, Check]] = {
         far,
     ),
     "responsibilities without the weights": (
-        instead_of(
-            Mixture, "responsibilities", lambda p, x: softmax(p.components.log_prob(p.for_each_component(x)))
-        ),
+        instead_of(Mixture, "responsibilities", lambda p, x: softmax(p.components.log_prob(p.for_each_component(x)))),
         mixed,
     ),
     "responsibilities over the batch": (
