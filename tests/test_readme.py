@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from demos.__main__ import DEMOS
+
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -22,12 +24,15 @@ def test_the_example_prints_what_it_says(capsys):
 
 def test_the_paths_exist():
     for path in re.findall(r"`([\w/]+(?:/|\.py|\.md))`", TEXT.replace("`mine.py`", "")):
-        assert any((root / path).exists() for root in (ROOT, ROOT / "scratchgen", ROOT / "scratchgen/autodiff")), path
+        roots = ("", "scratchgen", "scratchgen/autodiff", "scratchgen/latent")
+        assert any((ROOT / root / path).exists() for root in roots), path
 
 
 def test_the_commands_exist():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for target in re.findall(r"make ([a-z-]+)(?:`|  )", TEXT):
         assert target in targets
-    for module in re.findall(r"python -m (demos\.\w+)", TEXT):
-        assert (ROOT / f"{module.replace('.', '/')}.py").exists()
+
+
+def test_the_table_has_every_demo_and_no_other():
+    assert set(re.findall(r"`(page\d\d_\w+)`", TEXT)) == set(DEMOS)
