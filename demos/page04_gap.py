@@ -112,7 +112,7 @@ def run(stage: Stage, seed: int) -> None:
             bound = bound_on(model_with(angle, rng), full, x)
             with no_grad():
                 bound.q.move_to(bound.model.posterior(x))
-            gaps.append(bound.record("phi").gap)
+            gaps.append(bound.measure("phi").gap)
             largest = max(largest, abs(gaps[-1] - (0.0 if full else mean_field_gap(bound.model))))
         ax.plot(np.rad2deg(angles), gaps, "o", color=COLOURS[kind], label=f"log p(x) − ELBO, {kind}")
     fine = np.linspace(angles[0], angles[-1], 100)

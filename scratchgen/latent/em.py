@@ -69,7 +69,7 @@ class Bound:
     >>> q = GaussianPosterior(PerExample(len(x), 2), latent=1)
     >>> bound = Bound(model, q, x, lambda q: quadrature(q, order=2))
     >>> q.move_to(model.posterior(x))
-    >>> round(bound.record("phi").gap, 12)
+    >>> round(bound.measure("phi").gap, 12)
     0.0
     """
 
@@ -87,7 +87,7 @@ class Bound:
         """The ELBO (1), averaged over the data, in nats per example; differentiable in θ and φ."""
         return np.mean(three_terms(self.model, self.x, self.points(self.q(self.x))).total)
 
-    def record(self, step: str) -> Record:
+    def measure(self, step: str) -> Record:
         """log p_θ(x), computed on its own, beside the ELBO."""
         with no_grad():
             log_p = np.mean(values(self.model.log_prob(self.x)))
@@ -125,12 +125,12 @@ def alternate(bound: Bound, phi_step: Step, theta_step: Step, rounds: int) -> li
     theta -2.929 = -3.074 + 0.145
     """
     require_int("rounds", rounds, least=0)
-    records = [bound.record("start")]
+    records = [bound.measure("start")]
     for _ in range(rounds):
         phi_step()
-        records.append(bound.record("phi"))  # (3)
+        records.append(bound.measure("phi"))  # (3)
         theta_step()
-        records.append(bound.record("theta"))  # (4)
+        records.append(bound.measure("theta"))  # (4)
     return records
 
 
@@ -144,10 +144,10 @@ def ascend_jointly(bound: Bound, step: Step, rounds: int) -> list[Record]:
         TypeError, ValueError: for rounds that is no int, or negative.
     """
     require_int("rounds", rounds, least=0)
-    records = [bound.record("start")]
+    records = [bound.measure("start")]
     for _ in range(rounds):
         step()
-        records.append(bound.record("joint"))
+        records.append(bound.measure("joint"))
     return records
 
 

@@ -70,7 +70,7 @@ def test_a_sampled_bound_is_climbed_and_the_exact_one_recorded():
     records = page05.joint_steps(
         page05.ppca_bound(page05.turned_optimum(X), page05.q_table(False), X), 1, np.random.default_rng(0)
     )
-    exact = page05.ppca_bound(page05.turned_optimum(X), page05.q_table(False), X).record("start")
+    exact = page05.ppca_bound(page05.turned_optimum(X), page05.q_table(False), X).measure("start")
     assert records[0].elbo == exact.elbo and records[-1].elbo > records[0].elbo
 
 

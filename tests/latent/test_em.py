@@ -110,7 +110,7 @@ def test_a_record_is_of_likelihood_and_bound():
     record = Record("phi", log_p=-3.0, elbo=-3.5)
     assert record.gap == 0.5
     setting = Setting(start(), table(full=False))
-    got = setting.bound.record("start")
+    got = setting.bound.measure("start")
     assert got.log_p == pytest.approx(start().log_prob(X).data.mean(), rel=1e-14)
     assert got.elbo == pytest.approx(setting.bound().item(), rel=1e-14)
 
@@ -143,7 +143,7 @@ def test_a_mean_field_phi_step_leaves_the_known_gap():
         P = np.eye(LATENT) + setting.model.W.data.T @ setting.model.W.data / np.exp(setting.model.logvar.data)
         expected = 0.5 * (np.sum(np.log(np.diag(P))) - np.linalg.slogdet(P)[1])
         setting.phi_step()
-        assert expected > 0.01 and setting.bound.record("phi").gap == pytest.approx(expected, abs=1e-11)
+        assert expected > 0.01 and setting.bound.measure("phi").gap == pytest.approx(expected, abs=1e-11)
         setting.theta_step()
 
 
@@ -273,7 +273,7 @@ def test_the_phi_step_of_a_discrete_z():
     first, *_, last = ascend_jointly(bound, step, rounds=3)
     assert first.gap > 1 and last.gap < 0.01 and first.log_p == last.log_p
     logits.values.assign(model.log_joint(x))
-    assert bound.record("phi").gap == pytest.approx(0, abs=1e-12)
+    assert bound.measure("phi").gap == pytest.approx(0, abs=1e-12)
 
 
 # -- bad inputs --------------------------------------------------------------------------------------------------------

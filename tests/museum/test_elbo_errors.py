@@ -160,7 +160,7 @@ def recording(wrong: Callable[[Any], tuple[float, float]]) -> Plant:
     def record(self: Any, step: str) -> em.Record:
         return em.Record(step, *wrong(self))
 
-    return instead_of(em.Bound, "record", record)
+    return instead_of(em.Bound, "measure", record)
 
 
 def joint_at_the_mean(bound: Any) -> float:
