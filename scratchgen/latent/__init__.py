@@ -3,14 +3,21 @@
 Read ``joint``; ``mixture``, ``linear_gaussian``, ``exact_em``, ``mixture_em`` and ``ppca``, where all is known;
 ``marginal``, ``integrals`` and ``importance``; ``points``, ``elbo``, ``posteriors``, ``em`` and ``theta_steps``;
 ``estimators``, ``discrete_estimators`` and ``path_estimators``; then ``vae``, ``likelihoods``, ``networks``,
-``diagnostics``, ``autoencoder`` and ``discrete_vae``.
+``diagnostics``, ``autoencoder`` and ``discrete_vae``. What a VAE may have besides:
+
+    another bound, or parts of one    iwae, free_bits, annealing
+    another prior                     priors
+    a measure of what z carries       rate_distortion
+    nothing that is not known         linear_vae
 """
 
+from scratchgen.latent.annealing import annealed, cyclical
 from scratchgen.latent.autoencoder import Autoencoder
 from scratchgen.latent.discrete_estimators import enumeration, gumbel_softmax
 from scratchgen.latent.discrete_vae import DiscreteVAE
 from scratchgen.latent.elbo import Elbo, ThreeTerms, three_terms, two_terms
 from scratchgen.latent.estimators import leave_one_out, pathwise, score_function
+from scratchgen.latent.free_bits import FreeBitsVAE
 from scratchgen.latent.importance import (
     SampledEstimate,
     log_weights,
@@ -18,9 +25,17 @@ from scratchgen.latent.importance import (
     marginal_by_monte_carlo,
 )
 from scratchgen.latent.integrals import marginal_by_gauss_hermite, marginal_by_grid
+from scratchgen.latent.iwae import IWAE
 from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
-from scratchgen.latent.likelihoods import BernoulliLikelihood, CategoricalLikelihood, GaussianLikelihood, Likelihood
+from scratchgen.latent.likelihoods import (
+    BernoulliLikelihood,
+    CategoricalLikelihood,
+    ConstantVarianceLikelihood,
+    GaussianLikelihood,
+    Likelihood,
+)
 from scratchgen.latent.linear_gaussian import LinearGaussian
+from scratchgen.latent.linear_vae import linear_vae
 from scratchgen.latent.marginal import Estimate, marginal_by_sum
 from scratchgen.latent.mixture import GaussianMixture
 from scratchgen.latent.mixture_em import fit_mixture
@@ -34,28 +49,36 @@ from scratchgen.latent.path_estimators import (
 from scratchgen.latent.points import Points, enumerated, gauss_hermite, quadrature, reparameterised, sampled
 from scratchgen.latent.posteriors import GaussianPosterior, PerExample
 from scratchgen.latent.ppca import fit_factor_analysis, fit_ppca, principal_angles
+from scratchgen.latent.priors import MixturePrior, VampPrior
 from scratchgen.latent.vae import VAE
 
 __all__ = [
+    "IWAE",
     "VAE",
     "Autoencoder",
     "BernoulliLikelihood",
     "CategoricalLikelihood",
+    "ConstantVarianceLikelihood",
     "ConvDecoder",
     "ConvEncoder",
     "DiscreteVAE",
     "Elbo",
     "Estimate",
+    "FreeBitsVAE",
     "GaussianLikelihood",
     "GaussianMixture",
     "GaussianPosterior",
     "LatentVariableModel",
     "Likelihood",
     "LinearGaussian",
+    "MixturePrior",
     "PerExample",
     "Points",
     "SampledEstimate",
     "ThreeTerms",
+    "VampPrior",
+    "annealed",
+    "cyclical",
     "doubly_reparameterised",
     "enumerated",
     "enumeration",
@@ -66,6 +89,7 @@ __all__ = [
     "gumbel_softmax",
     "importance_weighted",
     "leave_one_out",
+    "linear_vae",
     "log_joint",
     "log_p_x_given_z",
     "log_weights",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.distributions import Distribution
 from scratchgen.distributions.arguments import floats, require
 
 Shape = tuple[int, ...]
@@ -78,6 +79,22 @@ def require_vectors(x: Any, size: int, dtype: np.dtype) -> Any:
         raise ValueError(f"x has shape {x.shape}; it must be (B, {size}){hint}")
     require("x", x, np.isfinite, "it must be finite")
     return x
+
+
+def require_codes(what: str, p: Distribution, batch_shape: Shape, latent: int) -> Distribution:
+    """p, if it is a batch of this shape of distributions of z, vectors of length ``latent``.
+
+    Raises:
+        ValueError: with both shapes.
+
+    >>> from scratchgen.distributions import Normal
+    >>> require_codes("q", Normal(np.zeros((5, 2)), 0.0), (5,), 2)
+    Traceback (most recent call last):
+    ValueError: q gives Normal(batch_shape=(5, 2), event_shape=()); here batch_shape must be (5,) and event_shape (2,)
+    """
+    if p.batch_shape != batch_shape or p.event_shape != (latent,):
+        raise ValueError(f"{what} gives {p}; here batch_shape must be {batch_shape} and event_shape ({latent},)")
+    return p
 
 
 def require_variance(x: np.ndarray) -> None:

@@ -9,7 +9,7 @@ active if its posterior mean depends on x at all,
 
     Var_x( E_q[z_j | x] ) > 0.01                                                               (2)
 
-(Burda et al., arXiv:1509.00519, §5.2).
+(Burda et al., arXiv:1509.00519, §5.2). What all dimensions carry together is in ``rate_distortion``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.distributions import Distribution, kl_divergence
+from scratchgen.distributions import Distribution, Independent, kl_divergence
+from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import require_rows
 from scratchgen.latent.vae import VAE
 
@@ -28,7 +29,7 @@ def kl_per_dimension(model: VAE, x: Any) -> np.ndarray:
     """The terms of (1), averaged over the batch: (latent,), in nats.
 
     Raises:
-        TypeError: for a model that is no VAE.
+        TypeError: for a model that is no VAE; for a posterior or prior whose dimensions are not independent.
         ValueError: for an empty batch.
 
     >>> from scratchgen.latent import BernoulliLikelihood
@@ -40,7 +41,7 @@ def kl_per_dimension(model: VAE, x: Any) -> np.ndarray:
     require_rows(x, "a mean over the batch")
     with no_grad():
         q = posterior(model, x)
-        return np.mean(kl_divergence(q, model.prior(q.mean).base).data, axis=0)
+        return np.mean(values(divergences(q, model.prior(q.mean))), axis=0)
 
 
 def active_units(model: VAE, x: Any, threshold: float = 0.01) -> np.ndarray:
@@ -58,15 +59,30 @@ def active_units(model: VAE, x: Any, threshold: float = 0.01) -> np.ndarray:
     """
     require_rows(x, "a variance over the data", least=2)
     with no_grad():
-        return np.var(posterior(model, x).mean.data, axis=0) > threshold
+        return np.var(values(posterior(model, x).mean), axis=0) > threshold
+
+
+def divergences(q: Distribution, p: Distribution) -> Any:
+    """The terms of (1) for each x: (B, latent), in nats; differentiable.
+
+    Args:
+        q: q(z | x), a batch of B, of independent dimensions.
+        p: p(z), of independent dimensions.
+
+    Raises:
+        TypeError: for others, such as a full covariance or a mixture, of which the divergence is no sum.
+    """
+    if not (isinstance(q, Independent) and isinstance(p, Independent)):
+        raise TypeError(f"q is {q} and the prior {p}; a KL of each dimension needs independent dimensions in both")
+    return kl_divergence(q.base, p.base)
 
 
 def posterior(model: VAE, x: Any) -> Distribution:
-    """q(z_j | x) for each x and each dimension of z, a batch (B, latent) of them.
+    """q(z | x) for each x.
 
     Raises:
         TypeError: for a model that is no VAE, such as an Autoencoder, whose code is a point.
     """
     if not isinstance(model, VAE):
         raise TypeError(f"model is of class {type(model).__name__}; only a VAE has a distribution q(z | x) of codes")
-    return model.encode(x).base
+    return model.encode(x)

@@ -2,9 +2,10 @@
 
 A network gives k numbers for each component of x; a *likelihood* makes a distribution of them:
 
-    BernoulliLikelihood      k = 1: logits                  x in {0, 1}
-    GaussianLikelihood       k = 2: mean and log-variance   x real; the variance depends on z, as on lecture p. 7
-    CategoricalLikelihood    k = K: logits of the levels    x in {0, …, K − 1}
+    BernoulliLikelihood           k = 1: logits                  x in {0, 1}
+    GaussianLikelihood            k = 2: mean and log-variance   x real; the variance depends on z, as on lecture p. 7
+    ConstantVarianceLikelihood    k = 1: mean                    x real; the variance is one learned number
+    CategoricalLikelihood         k = K: logits of the levels    x in {0, …, K − 1}
 
 The last is a true likelihood of images with K grey levels: it sums to 1 over all of them. A Bernoulli likelihood of
 grey pixels does not, and a density of numbers that were discrete can be made as high as one likes.
@@ -18,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import softplus
+from scratchgen.autodiff import Tensor, softplus
 from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
 from scratchgen.distributions.arguments import require, unmasked
 from scratchgen.latent.arguments import Shape, require_int, shape_of_event
+from scratchgen.nn import Module
 
 
 class Likelihood(ABC):
@@ -98,7 +100,52 @@ class GaussianLikelihood(Likelihood):
 
     def components(self, parameters: Any) -> Normal:
         """A normal distribution for each component."""
-        return Normal(parameters[..., 0], self.least + softplus(parameters[..., 1] - self.least))
+        return Normal(parameters[..., 0], bounded(parameters[..., 1], self.least))
+
+
+class ConstantVarianceLikelihood(Likelihood, Module):
+    """Real x with a mean that depends on z, and one variance for all z and all components: a parameter of its own.
+
+    The squared error, but with a learned weight: that weight decides how much a nat of KL is worth. Its log-variance is
+    bounded below as that of ``GaussianLikelihood``.
+
+    Args:
+        event_shape: the shape of x.
+        least: the bound, a log-variance; −6 is a standard deviation of 0.05.
+        dtype: of the parameter.
+
+    Attributes:
+        raw: v' of the bound v = least + softplus(v' − least), 0 at first; of a v well above the bound it is about v.
+
+    >>> likelihood = ConstantVarianceLikelihood(3)
+    >>> likelihood(np.zeros((5, 3), np.float32)).variance.shape, list(likelihood.parameters())
+    ((5, 3), ['raw'])
+    """
+
+    numbers = 1
+
+    def __init__(self, event_shape: int | Shape, least: float = -6.0, dtype: Any = np.float32) -> None:
+        super().__init__(event_shape)
+        self.least = least
+        self.raw = Tensor(np.zeros((), dtype), requires_grad=True)
+
+    @property
+    def logvar(self) -> Tensor:
+        """The log-variance v, one number."""
+        return bounded(self.raw, self.least)
+
+    def components(self, parameters: Any) -> Normal:
+        """A normal distribution for each component."""
+        return Normal(parameters[..., 0], self.logvar)
+
+
+def bounded(v: Any, least: float) -> Any:
+    """least + softplus(v − least): above ``least``, and about v where v is well above it.
+
+    >>> bounded(np.array([-100.0, 3.0]), least=-6.0).round(3)
+    array([-6.,  3.])
+    """
+    return least + softplus(v - least)
 
 
 class CategoricalLikelihood(Likelihood):

@@ -13,6 +13,10 @@ With w = p_θ(x | z) p(z) / q_φ(z | x), log p_θ(x) = log E_q[w] ≥ E_q[log w]
 inequality): this is the *evidence lower bound*, ELBO. One sample of η estimates it as (4), with the divergence in
 closed form, or as (5), with all of it sampled: the same expectation. (6) is the same argument for the average of K
 weights. For K = 1 it is (5); it grows with K, to log p(x) (Burda et al., arXiv:1509.00519).
+
+That is all of the plain VAE. Two of its parts can be others: q, of (2), where the encoder gives a distribution and not
+its numbers (``posteriors``); and p(z), of (1), where there is a learned prior (``priors``). What changes the loss is in
+files of its own: ``iwae``, ``free_bits`` and ``annealing``.
 """
 
 from __future__ import annotations
@@ -21,11 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor, logsumexp, no_grad
+from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Distribution, Independent, Normal, kl_divergence
-from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.latent.arguments import require_codes, require_int, require_rows
 from scratchgen.latent.elbo import Elbo
+from scratchgen.latent.importance import marginal_by_importance
 from scratchgen.latent.likelihoods import Likelihood
+from scratchgen.latent.marginal import prior_of
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 
@@ -34,12 +40,14 @@ class VAE(Module):
     """A variational autoencoder of an encoder network, a decoder network and a likelihood.
 
     Args:
-        encoder: a Module from x to 2 × ``latent`` numbers, μ and log σ² of (2).
+        encoder: a Module from x to 2 × ``latent`` numbers, μ and log σ² of (2); or to the distribution q(z | x) itself,
+            any that has ``rsample`` and ``log_prob``: a ``GaussianPosterior``, for example.
         decoder: a Module from z, (B, latent), to the parameters of the likelihood.
         likelihood: p(x | z) from the decoder's output, one of ``latent.likelihoods``.
         latent: the dimension of z.
         beta: the weight of the KL term in the loss; with any other than 1 the loss is not −ELBO.
-        analytic_kl: (4) if true, (5) if false.
+        analytic_kl: (4) if true and the divergence has a closed form, else (5).
+        learned_prior: a Module that gives p(z) when it is called, in the place of N(0, I): one of ``priors``.
 
     Raises:
         TypeError: for latent that is no int.
@@ -55,6 +63,8 @@ class VAE(Module):
     (3, 64)
     """
 
+    beta: float | Tensor  # a Tensor where a schedule moves it (``annealing``)
+
     def __init__(
         self,
         encoder: Module,
@@ -63,22 +73,25 @@ class VAE(Module):
         latent: int,
         beta: float = 1.0,
         analytic_kl: bool = True,
+        learned_prior: Module | None = None,
     ) -> None:
         require_int("latent", latent)
         if not beta >= 0:
             raise ValueError(f"beta is {beta}; it must be 0 or more")
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
-        self.latent, self.beta, self.analytic_kl = latent, beta, analytic_kl
+        self.latent, self.beta, self.analytic_kl, self.learned_prior = latent, beta, analytic_kl, learned_prior
 
     # -- the two distributions, and the prior ----------------------------------------------------------------------
 
-    def encode(self, x: Any) -> Independent:
+    def encode(self, x: Any) -> Any:
         """q(z | x) (2): events of shape (latent,).
 
         Raises:
-            ValueError: if the encoder does not give 2 × latent numbers.
+            ValueError: if the encoder does not give 2 × latent numbers, or a distribution of z.
         """
         output = self.encoder(self.likelihood.to_network(x, self.dtype))
+        if isinstance(output, Distribution):
+            return require_codes("the encoder", output, (len(x),), self.latent)
         if output.shape[1:] != (2 * self.latent,):
             raise ValueError(
                 f"the encoder gives shape {output.shape}; with latent={self.latent} it must be (B, {2 * self.latent}): "
@@ -99,8 +112,14 @@ class VAE(Module):
             raise ValueError(f"z has shape {z.shape}; the decoder wants (B, {self.latent})")
         return self.likelihood(self.decoder(z))
 
-    def prior(self, like: Any) -> Independent:
-        """p(z) = N(0, I), in the dtype of ``like``."""
+    def prior(self, like: Any) -> Distribution:
+        """p(z): N(0, I), in the dtype of ``like``, or the learned prior.
+
+        Raises:
+            ValueError: for a learned prior of another z.
+        """
+        if self.learned_prior is not None:
+            return require_codes("the learned prior", self.learned_prior(), (), self.latent)
         zeros = np.zeros(self.latent, like.dtype)
         return Independent(Normal(zeros, zeros), 1)
 
@@ -116,9 +135,17 @@ class VAE(Module):
         """
         q = self.encode(x)
         z = q.rsample((), rng, noise)
-        reconstruction = self.decode(z).log_prob(x)
+        return Elbo(self.decode(z).log_prob(x), self.kl(q, z))
+
+    def kl(self, q: Any, z: Any) -> Any:
+        """KL(q ‖ p(z)) for each q (4), or, if that has no closed form or is not wanted, its estimate (5) by the z."""
         p = self.prior(z)
-        return Elbo(reconstruction, kl_divergence(q, p) if self.analytic_kl else q.log_prob(z) - p.log_prob(z))
+        if self.analytic_kl:
+            try:
+                return kl_divergence(q, p)
+            except NotImplementedError:
+                pass
+        return q.log_prob(z) - p.log_prob(z)
 
     def loss(self, x: Any, rng: Rng) -> Tensor:
         """−(reconstruction − beta · KL), averaged over the batch: what training minimises, in nats per example.
@@ -133,20 +160,13 @@ class VAE(Module):
     def log_prob(self, x: Any, rng: Rng, samples: int = 100) -> np.ndarray:
         """The importance-weighted estimate of log p(x), (B,), in nats, from K = ``samples`` weights; no gradient.
 
-        Its expectation (6) is a lower bound, close to log p(x) for many samples.
+        Its expectation (6) is a lower bound, close to log p(x) for many samples. ``importance`` tells how close: its
+        ``marginal_by_importance`` gives standard errors and effective sample sizes too. Memory does not grow with K.
 
         Raises:
-            TypeError, ValueError: for samples that is no int, or less than 1.
+            TypeError, ValueError: for samples that is no int, or less than 1; for an empty batch.
         """
-        require_int("samples", samples)
-        rng = generator(rng)
-        log_weights = []
-        with no_grad():
-            q = self.encode(x)
-            for _ in range(samples):
-                z = q.rsample((), rng)
-                log_weights.append(self.decode(z).log_prob(x) + self.prior(z).log_prob(z) - q.log_prob(z))
-            return (logsumexp(np.stack(log_weights), axis=0) - float(np.log(samples))).data
+        return marginal_by_importance(self, x, self.encode, samples, rng).value.astype(self.dtype)
 
     # -- what it makes ---------------------------------------------------------------------------------------------
 
@@ -159,8 +179,7 @@ class VAE(Module):
         require_int("n", n, least=0)
         rng = generator(rng)
         with no_grad():
-            z = rng.standard_normal((n, self.latent), dtype=self.dtype)
-            return self.decode(z).sample((), rng)
+            return self.decode(prior_of(self).sample(n, rng)).sample((), rng)
 
     def reconstruct(self, x: Any) -> np.ndarray:
         """The mean of p(x | z) at z = μ(x): for pictures. Its likelihood is no bound on log p(x)."""
