@@ -171,15 +171,38 @@ def solve_triangular(a: Any, b: Any, lower: bool = True, transpose: bool = False
     >>> solve_triangular(np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([2.0, 5.0]))
     array([1., 1.])
     """
-    from scipy.linalg import solve_triangular as solve_one  # a slow import: only who needs it shall wait for it
-
     rhs = columns(b, b)
     stack = np.broadcast_shapes(a.shape[:-2], rhs.shape[:-2])
     a, rhs = np.broadcast_to(a, stack + a.shape[-2:]), np.broadcast_to(rhs, stack + rhs.shape[-2:])
     x = np.empty(rhs.shape, np.result_type(a, b))
+    if prod(stack) > a.shape[-1]:  # then a loop over the rows is shorter than one over the matrices
+        substitute(transposed(a) if transpose else a, rhs, x, lower != transpose)
+        return like(x, b)
+    from scipy.linalg import solve_triangular as solve_one  # a slow import: only who needs it shall wait for it
+
     for i in np.ndindex(stack):
         x[i] = solve_one(a[i], rhs[i], trans=int(transpose), lower=lower, check_finite=False)
     return like(x, b)
+
+
+def substitute(a: np.ndarray, b: np.ndarray, x: np.ndarray, lower: bool) -> None:
+    """Fill x with a⁻¹ b for a stack of triangular matrices: x_i = (b_i − Σ_j a_ij x_j) / a_ii, over the j that are known.
+
+    Args:
+        a: (…, n, n).
+        b, x: (…, n, m).
+        lower: whether the triangle below the diagonal is read; then row 0 is known first.
+
+    Raises:
+        LinAlgError: for a zero on the diagonal.
+    """
+    n = a.shape[-1]
+    if not np.diagonal(a, axis1=-2, axis2=-1).all():
+        raise np.linalg.LinAlgError("singular matrix: there is a zero on the diagonal of a triangular matrix")
+    for i in range(n) if lower else reversed(range(n)):
+        known = slice(0, i) if lower else slice(i + 1, n)
+        from_known = a[..., i, None, known] @ x[..., known, :]  # (…, 1, m)
+        x[..., i, :] = (b[..., i, :] - from_known[..., 0, :]) / a[..., i, i, None]
 
 
 def cholesky_rule(g: Any, C: Any, a: Any) -> Any:

@@ -188,10 +188,11 @@ def test_solve_takes_one_axis_as_a_vector_and_more_as_matrices() -> None:
 
 @pytest.mark.parametrize("lower", [True, False])
 @pytest.mark.parametrize("transpose", [True, False])
-@pytest.mark.parametrize("shape", [(4,), (4, 2), (2, 4, 3)])
-def test_solve_triangular_is_solve_of_the_triangle(lower: bool, transpose: bool, shape: Any) -> None:
+@pytest.mark.parametrize("count", [2, 7])  # fewer matrices than rows are solved one by one, more all at once
+@pytest.mark.parametrize("shape", [(4,), (4, 2), (3, 1, 4, 3)])
+def test_solve_triangular_is_solve_of_the_triangle(lower: bool, transpose: bool, count: int, shape: Any) -> None:
     """Values and gradients; what stands in the other triangle does not matter."""
-    a, b = matrices(2, 4, 4), np.random.default_rng(1).normal(size=shape)
+    a, b = matrices(count, 4, 4), np.random.default_rng(1).normal(size=shape)
 
     def by_solve(a: Any, b: Any) -> Any:
         triangle = np.tril(a) if lower else np.triu(a)
@@ -206,8 +207,10 @@ def test_solve_triangular_is_solve_of_the_triangle(lower: bool, transpose: bool,
 
 
 def test_solve_triangular_refuses_a_zero_on_the_diagonal() -> None:
-    with pytest.raises(np.linalg.LinAlgError, match="singular"):
-        solve_triangular(Tensor([[1.0, 0.0], [1.0, 0.0]]), np.ones(2))
+    singular = np.diag([1.0, 0.0])
+    for a in (singular, np.stack([*[np.eye(2)] * 4, singular])):
+        with pytest.raises(np.linalg.LinAlgError, match="singular"):
+            solve_triangular(Tensor(a), np.ones(2))
 
 
 def test_cholesky_gives_each_of_two_equal_entries_half_of_the_gradient() -> None:
