@@ -7,7 +7,7 @@ Read ``joint``; ``mixture``, ``linear_gaussian``, ``exact_em``, ``mixture_em`` a
 
     another bound, or parts of one    iwae, free_bits, annealing
     another prior                     priors
-    a measure of what z carries       rate_distortion
+    a measure of what z carries       rate_distortion, probe
     nothing that is not known         linear_vae
 """
 
@@ -50,6 +50,7 @@ from scratchgen.latent.points import Points, enumerated, gauss_hermite, quadratu
 from scratchgen.latent.posteriors import GaussianPosterior, PerExample
 from scratchgen.latent.ppca import fit_factor_analysis, fit_ppca, principal_angles
 from scratchgen.latent.priors import MixturePrior, VampPrior
+from scratchgen.latent.probe import LinearProbe
 from scratchgen.latent.vae import VAE
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "LatentVariableModel",
     "Likelihood",
     "LinearGaussian",
+    "LinearProbe",
     "MixturePrior",
     "PerExample",
     "Points",
