@@ -16,6 +16,7 @@ from demos.gallery import write_index
 
 DEMOS = [
     "page02_likelihood",
+    "page02_probe",
     "page03_mixture",
     "page03_plane",
     "page04_marginal",
@@ -24,7 +25,10 @@ DEMOS = [
     "page05_em",
     "page05_theta_gradient",
     "page06_gradients",
+    "page07_spiral",
     "page09_vae",
+    "page09_collapse",
+    "page09_factors",
 ]
 
 
