@@ -23,8 +23,8 @@ from scratchgen.autodiff import no_grad
 from scratchgen.latent import VAE, LinearProbe
 
 TITLE = "Page 2: a linear probe on learned codes, principal axes and pixels"
-SECONDS = 40
-QUICK_SECONDS = 12
+SECONDS = 30
+QUICK_SECONDS = 8
 COUNTS = (10, 30, 100, 300, 1000)
 CODE = 16
 

@@ -25,8 +25,8 @@ from scratchgen.optim.schedules import cosine
 from scratchgen.training import fit
 
 TITLE = "Page 7: a decoder with a learned variance, and the entropy of a spiral"
-SECONDS = 30
-QUICK_SECONDS = 12
+SECONDS = 25
+QUICK_SECONDS = 10
 SPIRAL = NoisySpiral(std=0.1, end_std=0.25, turns=1.0)
 FLOORS = (-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.5)  # least log-variances, the last a σ of 0.024
 BLUE = "#3b75af"
@@ -74,22 +74,27 @@ def draw_ladder(stage: Stage, model: VAE, test: np.ndarray, rng: np.random.Gener
         f"exact log p(x) of the same {exact.mean():.3f}, −H = {-SPIRAL.entropy():.3f}"
     )
     stage.result(f"gap to the exact log p(x): {gap.mean():.3f} ± {gap.std() / np.sqrt(len(gap)):.3f} nats")
-    figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     plotting.curves(
         {"bound of the VAE": (counts, [bound.mean() for bound in bounds])},
-        ax,
-        limits={"−H, by quadrature": -SPIRAL.entropy()},
+        axes[0],
+        limits={"−H, by quadrature:": -SPIRAL.entropy()},
         xlabel="K, number of importance weights",
         ylabel="log p(x) per point, nats",
     )
-    ax.set_xscale("log")
+    axes[1].plot(counts, [(exact - bound).mean() for bound in bounds], "o-", markersize=4)
+    axes[1].set(xlabel="K, number of importance weights", ylabel="exact log p(x) − bound, nats", yscale="log")
+    axes[1].grid(alpha=0.3)
+    for ax in axes:
+        ax.set_xscale("log")
     stage.save(
         figure,
         "page07_bound",
         "The bound approaches minus the entropy",
         BOUND + ";   E[log p(x)] ≤ −H",
         f"The same VAE on {len(test)} fresh points, with K weights for each. It was trained with K = {WEIGHTS}, which "
-        "asks less of its encoder, and the ELBO, K = 1, is far below. No model is above the dashed line.",
+        "asks less of its encoder, and the ELBO, K = 1, is far below. No model is above the dashed line on average. "
+        "Right: how far the bound is below the exact log p(x) of the same points.",
     )
 
 

@@ -6,7 +6,6 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from demos import page09_collapse as page09
-from scratchgen.latent import VAE, GaussianLikelihood
 from tests.demos.test_page06 import Recorder
 
 ENTROPY = 0.5 * np.log(2 * np.pi * np.e * page09.EIGENVALUES).sum()
@@ -28,14 +27,15 @@ def optimal(beta, covariance):
     values, vectors = np.linalg.eigh(covariance)
     values, vectors = values[::-1][: page09.LATENT], vectors[:, ::-1][:, : page09.LATENT]
     gain = np.sqrt(np.maximum(values - t, 0))
-    rng = np.random.default_rng(0)
-    model = VAE(page09.LinearEncoder(rng), page09.LinearDecoder(rng, False), GaussianLikelihood(16), 4, beta=beta)
-    model.decoder.mean.W.assign((vectors * gain).T.astype(np.float32))
+    model = page09.one_variance(np.random.default_rng(0))
+    for parameter in model.parameters().values():
+        parameter.assign(np.zeros_like(parameter.data))
+    model.decoder.W.assign((vectors * gain).T.astype(np.float32))
     model.encoder.mean.W.assign((vectors * gain / values).astype(np.float32))
     model.encoder.logvar.assign(np.where(gain > 0, np.log(t / values), 0.0).astype(np.float32))
     least = model.likelihood.least
     raw = least + np.log(np.expm1(np.log(t / beta) - least))  # softplus undone
-    model.decoder.logvar.assign(np.full(1, raw, np.float32))
+    model.likelihood.raw.assign(np.float32(raw))
     return model
 
 
@@ -105,9 +105,11 @@ def test_the_design_has_the_moments_of_the_data():
 
 def test_training_ends_near_the_optimum_and_never_below_the_line():
     rng = np.random.default_rng(0)
-    point = page09.measured(page09.train(page09.mixed(), 1.0, False, 300, rng), page09.mixed())
+    model = page09.train(page09.one_variance(rng), page09.mixed(), 1.0, 300, rng)
+    point = page09.measured(model, page09.mixed())
     assert ENTROPY - 1e-4 < sum(point) < ENTROPY + 0.4
-    apart = page09.measured(page09.train(page09.independent(), 2.0, True, 300, rng), page09.independent())
+    model = page09.train(page09.a_variance_for_each(rng), page09.independent(), 2.0, 300, rng)
+    apart = page09.measured(model, page09.independent())
     assert 0 <= apart.rate < 0.1
     assert ENTROPY - 1e-4 < sum(apart) < ENTROPY + 0.1
 
