@@ -88,7 +88,8 @@ class Bars:
             TypeError: for n that is no int, or rng that is no Generator or seed.
             ValueError: for a negative n.
         """
-        rng, (low, high) = generator(rng), np.transpose(list(FACTORS.values()))
+        rng = generator(rng)
+        low, high = np.transpose(list(FACTORS.values()))
         factors = rng.uniform(low, high, (*shape_of(n), len(FACTORS)))
         images = self.render(factors)
         return BarSample(images + self.std * rng.standard_normal(images.shape), factors)

@@ -61,7 +61,7 @@ class Toy(ABC):
     def entropy(self) -> float:
         """H of (1) in nats, by summing over ``grid``; computed at the first call, remembered afterwards.
 
-        The trapezoidal rule: for a smooth p that vanishes at the edges its error falls faster than any power of the
+        The midpoint rule: for a smooth p that vanishes at the edges its error falls faster than any power of the
         spacing.
         """
         if self._entropy is None:
