@@ -33,7 +33,7 @@ def test_an_unknown_name_is_an_error_that_names_the_others():
 
 
 def test_a_demo_says_what_it_does_and_what_it_wrote(tmp_path):
-    text = run("--only", "page06", "--out", str(tmp_path))
+    text = run("--only", "page06_gradients", "--out", str(tmp_path))
     assert "about 3 s" in text
     for name in ("page06_graph.png", "page06_estimates.png", "index.html"):
         assert f"wrote {tmp_path / name}" in text
