@@ -12,8 +12,8 @@ so the gap is a divergence: never negative, and 0 only where q is the posterior.
 
 The expectations E_q are those of ``points``: sampled or exact.
 
-Source: lecture pp. 4–5; Jordan et al., An introduction to variational methods for graphical models, 1999; Kingma and
-Welling, arXiv:1312.6114, equations (1)–(3).
+Source: lecture pp. 4–5, and p. 8 for (3); Jordan et al., An introduction to variational methods for graphical models,
+1999; Kingma and Welling, arXiv:1312.6114, equations (1)–(3).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from scratchgen.latent.points import Points
 class Elbo(NamedTuple):
     """The terms of the ELBO for each x, (B,), in nats."""
 
-    reconstruction: Any  # log p(x | z)
-    kl: Any  # KL(q(z | x) ‖ p(z)), or log q(z | x) − log p(z) for the sampled z
+    reconstruction: Any  # E_q[log p(x | z)], or its mean over sampled z
+    kl: Any  # KL(q(z | x) ‖ p(z)), or the mean of log q(z | x) − log p(z) over sampled z
 
     @property
     def total(self) -> Any:

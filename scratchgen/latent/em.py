@@ -135,7 +135,7 @@ def alternate(bound: Bound, phi_step: Step, theta_step: Step, rounds: int) -> li
 
 
 def ascend_jointly(bound: Bound, step: Step, rounds: int) -> list[Record]:
-    """Joint ascent: ``rounds`` times a step in θ and φ at once, such as ``gradient_steps`` with the parameters of both.
+    """Joint ascent: ``rounds`` times one step, such as ``gradient_steps`` with the parameters of both θ and φ.
 
     Returns:
         1 + rounds records.

@@ -5,12 +5,13 @@ For any q(z), log p_θ(x) is a bound and a gap (lecture p. 4):
     log p_θ(x) = E_q[log p_θ(x, z) − log q(z)] + KL(q(z) ‖ p_θ(z | x))                         (1)
 
     E-step   q(z) = p_θ(z | x) for the θ at hand: the gap closes, and the bound touches log p_θ(x)
-    M-step   θ' = the θ' that makes E_q[log p_θ'(x, z)] largest, with q held fixed: the bound rises
+    M-step   θ' = argmax_θ' E_q[log p_θ'(x, z)], with q held fixed: the bound rises
 
 After both, log p_θ'(x) ≥ bound at θ' ≥ bound at θ = log p_θ(x): *the likelihood never falls*, without any step size. A
 sequence that falls, but for rounding, shows an error in one of the steps.
 
-EM can creep: the less z tells of x, the slower. So a small rise is no proof that the top is near.
+EM can creep: x and z together would tell more of θ than x alone, and the smaller the share that x has, the slower. So a
+small rise is no proof that the top is near. ``em`` has the steps for other q than the posterior, and partial ones.
 
 Source: Dempster, Laird and Rubin, Maximum likelihood from incomplete data via the EM algorithm, J. R. Stat. Soc. B 39,
 1977; in the form of (1) Neal and Hinton, A view of the EM algorithm, 1998.

@@ -7,7 +7,8 @@
     ESS = (Σ_k w_k)² / Σ_k w_k²                                                                 (5)
 
 q must not be 0 where p(x, z) is not. With q = p(z) this is naive Monte Carlo, and w = p(x | z). With q = p(z | x) every
-w is p(x), and one sample is enough. Of any other q, (5) says how many samples of the posterior would tell as much.
+w is p(x), and one sample is enough. For any other q, (5) says about how many samples of the posterior itself would tell
+as much of an expectation under it.
 
 (3) is the delta method: a small relative error of p̂ is an absolute error of log p̂. (4) is the next order of it, and
 Jensen's inequality: p̂ is unbiased, so its logarithm is too low on average. Var(w) may be infinite: for normal q and
@@ -189,7 +190,7 @@ class Weights:
         k = self.count
         with np.errstate(divide="ignore", invalid="ignore"):  # all weights 0; or only one, of unknown spread
             value = self.log_unit + np.log(self.mean)
-            spread = self.squares / self.mean**2  # K Var(w) / p²
+            spread = self.squares / self.mean**2  # (K − 1) Var(w) / p²; it is K²/ESS − K
             error = np.sqrt(spread / (k - 1) / k) if k > 1 else np.full_like(value, np.inf)
             effective = np.where(self.mean > 0, k / (1 + spread / k), 0.0)
         return SampledEstimate(value, np.where(self.mean > 0, error, np.inf), effective)

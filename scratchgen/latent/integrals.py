@@ -3,22 +3,23 @@
     p(x) = ∫ p(x | z) p(z) dz ≈ Σ_i ω_i p(x | z_i)                                             (1)
 
 *Gauss–Hermite* nodes and weights are those of expectations under the prior, here normal. (1) is exact where p(x | z) is
-a polynomial in z, of degree up to 2 order − 1. No density is, but where it is smooth and broad the error falls fast:
-for x = z + ε with Var ε = s² and z ~ N(0, 1)
+a polynomial in z, of degree up to 2 order − 1. It never is, but where it is smooth and broad the error falls fast: for
+x = z + ε with Var ε = s² and z ~ N(0, 1)
 
     as (1 + 2 s²)^(−order).                                                                    (2)
 
 A *grid* has equal steps h, with ω_i = h p(z_i), or h² p(z_i) in the plane: the trapezoid rule. It is exact where
-p(x, z), as a function of z, has no frequency of 2π/h or above. A normal density of standard deviation s has hardly any;
-the relative error, at its largest, is about
+p(x, z), as a function of z, has no frequency of 2π/h or above. Where it is a normal curve of standard deviation τ, that
+of the posterior, it has hardly any; the relative error, at its largest, is about
 
-    2 exp(−2π² s²/h²),   5·10⁻⁹ for h = s and 10⁻³⁴ for h = s/2.                               (3)
+    2 exp(−2π² τ²/h²),   5·10⁻⁹ for h = τ and 10⁻³⁴ for h = τ/2.                               (3)
 
 The grid is the better one where the posterior is narrow, far out or has several modes. With a decoder that has kinks,
 such as a network of relus, both converge slowly, and the grid as h².
 
 Every sum is compared with that over half the nodes in each dimension, and refused where they differ by more than a
-tolerance. The difference is about the error of the half; by (2) and (3) that of all is its square, or fourth power.
+tolerance. The difference is about the error with half the nodes; by (2) that with all of them is its square, and by (3)
+its fourth power.
 
 Source: Golub and Welsch, Calculation of Gauss quadrature rules, Math. Comp. 23, 1969; Trefethen and Weideman, The
 exponentially convergent trapezoidal rule, SIAM Review 56, 2014, section 5.

@@ -2,17 +2,22 @@
 
     z ~ N(0, I),    x = W z + b + ε,    ε ~ N(0, Ψ)                                            (1)
 
-Each x is a point of the M-dimensional plane b + W z, with noise. Where Ψ = s² I this is *probabilistic PCA*; where Ψ is
-diagonal it is *factor analysis*. Sums of normal variables are normal, so the marginal and the posterior are known:
+x has D dimensions, z has M: each x is a point of the M-dimensional plane b + W z, with noise. Where Ψ = s² I this is
+*probabilistic PCA*; where Ψ is diagonal it is *factor analysis*. Sums of normal variables are normal, so the marginal
+and the posterior are known:
 
     p(x) = N(x; b, C),        C = W Wᵀ + Ψ                                                     (2)
     p(z | x) = N(z; m, P⁻¹),  P = I + Wᵀ Ψ⁻¹ W,  m = P⁻¹ Wᵀ Ψ⁻¹ (x − b)                        (3)
+
+(3) is read off the logarithm of p(z | x) ∝ p(x | z) p(z): it is quadratic in z, its second derivative is −P, and its
+first derivative, Wᵀ Ψ⁻¹ (x − b) − P z, is 0 at m.
 
 C is D × D, and P only M × M. As p(x) = p(x | z) p(z) / p(z | x) for every z, (2) can be had from (3), at z = m:
 
     log p(x) = log p(x | m) − ½ ‖m‖² − ½ log det P                                             (4)
 
-This is the inversion of C by Woodbury and its determinant lemma, said in probabilities.
+So neither det C nor C⁻¹ is computed. (The identities of matrices that this amounts to are Woodbury's and the matrix
+determinant lemma.)
 
 *What the data cannot tell.* For an orthogonal R, W R and W have the same C: R Rᵀ = I. The likelihood determines the
 plane, not the axes within it. Two fits are compared by C, or by the angles between their planes.
@@ -113,7 +118,7 @@ class LinearGaussian(Module):
 
     def scaled(self) -> Tensor:
         """Ψ⁻¹ W, (D, M)."""
-        return self.W * np.exp(-self.logvar)[..., None]
+        return self.W * np.exp(-self.logvar)[..., None]  # (1,) or (D, 1): row j of W by the noise of x_j
 
     def posterior_mean(self, x: Any) -> Tensor:
         """m of (3), (B, M), for x (B, D); it is linear in x − b."""

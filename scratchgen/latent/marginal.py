@@ -3,11 +3,12 @@
     p(x) = ∫ p(x | z) p(z) dz ≈ Σ_i ω_i p(x | z_i)                                             (1)
     p(x) = Σ_z p(x | z) p(z)                                                                   (2)
 
-Three ways of finding log p(x), for any model that has ``prior`` and ``decode``:
+with nodes z_i, and weights ω_i that say how much of p(z) each stands for. Three ways of finding log p(x), for any model
+that has ``prior`` and ``decode``:
 
     here          all values of a discrete z: (2), exact
     integrals     nodes in one or two dimensions: (1), to as many digits as one likes
-    importance    samples, in any dimension: (1) with z_i drawn from p(z) or q(z | x), and a standard error
+    importance    samples, in any dimension: (1) with z_i drawn, ω_i = 1/K if from p(z); and a standard error
 
 The first two are the truth that bounds and estimates are compared with. Both take a number of terms that grows as nᵈ
 with the dimension d of z: that is why p(x) is called intractable. The third does no better, unless its samples lie

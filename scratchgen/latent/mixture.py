@@ -10,9 +10,10 @@ Each p(x | z) is a normal distribution, but p(x) can have several modes, long ta
 model more expressive. Which component is called 0 the data cannot tell: exchanged, they make the same p(x).
 
 The parameters are any numbers, so that a gradient step cannot leave the model: π = softmax(logits), and C_k = L_k L_kᵀ
-with the L_k of ``scale_tril_from``. ``mixture_em`` fits them by EM.
+with the L_k of ``scale_tril_from``. ``mixture_em`` fits them by EM. (``distributions.Mixture`` has the same sum for
+components of any kind; here it is a model, with a prior, a posterior and parameters to fit.)
 
-*No likelihood is the highest.* A component whose mean is one of the data, with its variance going to 0, makes (2)
+*The likelihood has no maximum.* A component whose mean is one of the data, with its variance going to 0, makes (2)
 arbitrarily large there. EM here keeps the variances above a floor; a gradient does not know of it.
 
 Source: Bishop, Pattern Recognition and Machine Learning, 2006, sections 9.2 and 9.2.1.
@@ -46,8 +47,8 @@ class GaussianMixture(Module):
     Args:
         logits: (K,), an array; π is their softmax.
         means: (K, D), the m_k.
-        raw: (K, D, D) for full covariances, of which ``scale_tril_from`` makes the L_k; or (K, D) for diagonal ones,
-            the logarithms of the standard deviations.
+        raw: (K, D, D) for full covariances, of which ``scale_tril_from`` makes the L_k, by the exponential of the
+            diagonal; or (K, D) for diagonal ones, the logarithms of the standard deviations.
 
     Attributes:
         logits, means, raw: the same, as parameters.
@@ -148,7 +149,7 @@ class GaussianMixture(Module):
     def log_joints(self, x: Any) -> Tensor:
         """log p(x, z = k) = log π_k + log N(x; m_k, C_k) for x (B, D) and all k: (B, K)."""
         x = require_vectors(x, self.means.shape[1], self.dtype)
-        with_each = np.broadcast_to(x[:, None], (len(x), *self.means.shape))
+        with_each = np.broadcast_to(x[:, None], (len(x), *self.means.shape))  # (B, K, D)
         return log_softmax(self.logits) + normals(self.means, self.raw).log_prob(with_each)
 
     def log_prob(self, x: Any) -> Tensor:
@@ -185,4 +186,4 @@ def normals(means: Any, raw: Any) -> Distribution:
     """N(m, C) for each of (…, D) means, from the raw parameters of full or diagonal covariances."""
     if raw.ndim > means.ndim:
         return MultivariateNormal(means, scale_tril_from(raw))
-    return Independent(Normal(means, 2 * raw), 1)
+    return Independent(Normal(means, 2 * raw), 1)  # the log-variance is twice the log of the standard deviation

@@ -15,9 +15,10 @@ above a floor: C_k − ε V is positive semi-definite, where V is the diagonal m
 
     V^{−½} S_k V^{−½} = Q diag(λ) Qᵀ,    C_k = V^½ Q diag(max(λ, ε)) Qᵀ V^½                    (4)
 
-since tr C⁻¹ S is least where both have the same eigenvectors (von Neumann), and Σ_i (log c_i + λ_i / c_i) is least
-over c_i ≥ ε at c_i = max(λ_i, ε). So the M-step stays exact: with the floor, too, the likelihood never falls. Nor does
-the fit depend on the units of the columns.
+In units where V = I, the M-step minimises log det C + tr C⁻¹ S. tr C⁻¹ S is least where both have the same eigenvectors
+(von Neumann); what remains, Σ_i (log c_i + λ_i / c_i) of the eigenvalues c_i of C, is least over c_i ≥ ε at
+c_i = max(λ_i, ε). So the M-step stays exact: with the floor, too, the likelihood never falls. Nor does the fit depend
+on the units of the columns.
 
 *The start.* EM climbs to the nearest top. k-means++ spreads the first means: each next one is a row of x, chosen with a
 probability proportional to its squared distance from the nearest of those before,
@@ -127,7 +128,7 @@ def m_step(model: GaussianMixture, x: Any, r: np.ndarray, floor: float = FLOOR) 
     empty = answers_for < EMPTY
     means = np.where(empty[:, None], old[0], means)
     covariances = np.where(empty[:, None, None], old[1], covariances)
-    weights = np.maximum(answers_for, np.finfo(np.float64).tiny) / len(x)
+    weights = np.maximum(answers_for, np.finfo(np.float64).tiny) / len(x)  # (1), above 0: log π must be finite
     return mixture(weights, means, covariances, model.diagonal, model.dtype)
 
 
@@ -237,7 +238,7 @@ def collapse_of(model: GaussianMixture, x: Any, floor: float = FLOOR) -> str:
         answers_for = np.sum(model.responsibilities(x).data, axis=0)
         least = np.linalg.eigvalsh(model.covariances().data / np.outer(std, std))[:, 0]
     said = []
-    for k in np.flatnonzero((least <= 1.01 * floor) | (answers_for < EMPTY)):
+    for k in np.flatnonzero((least <= 1.01 * floor) | (answers_for < EMPTY)):  # 1.01: at the floor, but for rounding
         said.append(
             f"component {k} collapsed: it answers for {answers_for[k]:.1f} of {len(x)} rows, and its variance in some "
             f"direction is {least[k]:.1e} of that of x, where the floor is {floor:.1e}"

@@ -3,7 +3,8 @@
     E_q[f(z)] ≈ Σ_k w_k f(z_k),    Σ_k w_k = 1                                                   (1)
 
     sampled            z_k ~ q, w_k = 1/K: unbiased. The points are plain numbers: no gradient passes through them
-    reparameterised    z_k = m + L η_k with η_k ~ N(0, I), w_k = 1/K: unbiased, and a function of m and L
+    reparameterised    z_k = m + L η_k with η_k ~ N(0, I) where q = N(m, L Lᵀ), w_k = 1/K: unbiased, and a function of
+                       m and L; for any other q what its ``rsample`` gives
     quadrature         η_k at the Gauss–Hermite nodes, with their weights: exact for polynomials in z of degree up to
                        2 order − 1, where q is Gaussian
     enumerated         all values of a discrete z, w_k = q(k | x): exact, and a function of q
@@ -40,7 +41,7 @@ class Points(NamedTuple):
 
 
 def sampled(q: Distribution, samples: int, rng: Rng) -> Points:
-    """Draws from q, without a gradient: what the gradient with respect to θ needs, and that to φ must not use.
+    """Draws from q, as plain numbers: right for gradients in θ, wrong in φ, since they do not say how q moves them.
 
     Raises:
         TypeError, ValueError: for samples that is no int, or less than 1.

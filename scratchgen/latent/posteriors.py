@@ -6,7 +6,7 @@
     mean-field       q = N(m, diag(e^v)): the dimensions of z are independent                   (3)
     full             q = N(m, L Lᵀ)                                                             (4)
 
-Of one Gaussian posterior N(μ, Λ⁻¹) the divergence KL(q ‖ p) is least at m = μ, and then
+The divergence KL(q ‖ p) from a Gaussian posterior p = N(μ, Λ⁻¹), of precision Λ, is least at m = μ, and then
 
     full             L Lᵀ = Λ⁻¹,        KL = 0                                                  (5)
     mean-field       e^{v_j} = 1/Λ_jj,  KL = ½ (Σ_j log Λ_jj − log det Λ)                       (6)

@@ -9,8 +9,8 @@ S = (1/N) Σ_n (x_n − b)(x_n − b)ᵀ, the mean log-likelihood is
 
     s² = mean of λ_{M+1} … λ_D,     W = U (Λ − s² I)^½ R,     R any orthogonal matrix; here I    (2)
 
-so the plane is that of PCA, and the noise is the variance that it leaves out, per dimension. There C has the
-eigenvalues λ_1 … λ_M and D − M times s², and tr C⁻¹ S = D, so that (1) is
+with Λ = diag(λ_1 … λ_M): the plane is that of PCA, and the noise is the variance that it leaves out, per dimension.
+There C has the eigenvalues λ_1 … λ_M and D − M times s², and tr C⁻¹ S = D, so that (1) is
 
     −½ (D log 2π + Σ_{j≤M} log λ_j + (D − M) log s² + D)                                         (3)
 
@@ -94,7 +94,8 @@ def spectrum(x: np.ndarray, latent: int) -> tuple[np.ndarray, np.ndarray]:
     S = np.cov(x, rowvar=False, bias=True, dtype=np.float64)  # bias: divided by N, not N − 1
     values, vectors = np.linalg.eigh(S)
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-    rounding = 10 * len(values) * max(np.finfo(np.float64).eps, np.finfo(x.dtype).eps ** 2)  # of S; of x, squared
+    # The rounding of S in float64; and that of x, squared, since λ is a square of x.
+    rounding = 10 * len(values) * max(np.finfo(np.float64).eps, np.finfo(x.dtype).eps ** 2)
     if values[latent] <= rounding * values[0]:
         raise ValueError(
             f"x lies in a plane of {latent} dimensions or fewer, so with latent={latent} the noise would be 0 and the "
@@ -149,7 +150,7 @@ def em_step(model: LinearGaussian, x: Any) -> LinearGaussian:
     """
     require_rows(x, "a mean over the data")
     x = require_vectors(x, len(model.b), model.dtype)
-    b = np.mean(x, axis=0)
+    b = np.mean(x, axis=0)  # before the E-step: by (1) it is the best whatever W and Ψ are
     with no_grad():
         m = LinearGaussian(model.W.data, b, model.logvar.data).posterior_mean(x).data  # (N, M)
         covariance = np.linalg.inv(model.precision().data)
