@@ -7,7 +7,7 @@
     E[f | x] = ∫ f p(f) N(x; r(f), s² I) df / p(x)                       likewise                (5)
 
 Row i and column j are counted from 0, and position is in columns: 2.5 lies between columns 2 and 3. (5) is the best
-guess of the factors in mean square. How much of their variance it explains is the most that any code of x can.
+guess of the factors in mean square: no function of x, and so no code of it, explains more of their variance.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ FACTORS = {"position": (1.0, 6.0), "brightness": (0.4, 1.0)}
 class BarSample(NamedTuple):
     """Images of bars and the factors that made them; row i of one belongs to row i of the other.
 
-    images: (n, 8, 8) float64, 0 without ink; the noise takes some of them below 0 and above 1.
-    factors: (n, 2) float64, position and brightness.
+    Attributes:
+        images: (n, 8, 8) float64, 0 without ink; the noise takes some pixels below 0 and above 1.
+        factors: (n, 2) float64, position and brightness.
     """
 
     images: np.ndarray

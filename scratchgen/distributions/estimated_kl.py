@@ -6,7 +6,8 @@ Where there is no closed form, the mean over samples of q is an unbiased estimat
     standard error = std(r)/√n                                                                 (2)
 
 It may be negative, though what it estimates is not; then its error is as large. As q comes near p, both r and the error
-go to 0. But where p has next to nothing and q a little, few samples or none tell of it, and (2) is too small as well.
+go to 0. But where q has little mass and p far less, r is large and samples are few or none: then (1) is mostly too
+small, and (2) as well.
 
 With x_i from ``rsample``, a differentiable function of q's parameters, the gradient of (1) is an unbiased estimate of
 that of the divergence. Other samples are constants to it: how q's parameters move them would be left out, and the

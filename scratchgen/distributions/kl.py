@@ -1,8 +1,8 @@
 """The Kullback–Leibler divergence of two distributions, in closed form where one is registered.
 
-KL(q ‖ p) = E_q[log q(x) − log p(x)] ≥ 0,  and 0 only for q = p                            (1)
+    KL(q ‖ p) = E_q[log q(x) − log p(x)] ≥ 0,  and 0 only for q = p                            (1)
 
-It is not symmetric, and it is never averaged: of independent components it is the sum.
+It is not symmetric. Of independent components it is the sum, not the mean.
 
 More closed forms are registered in ``continuous_kl`` and ``multivariate_kl``; where there is none, ``estimated_kl``
 estimates.

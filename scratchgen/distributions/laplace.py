@@ -2,11 +2,12 @@
 
     log p₀(z) = −log 2 − |z|                                                                   (1)
     F₀(z) = ½ eᶻ for z < 0,   1 − ½ e^{−z} for z ≥ 0                                           (2)
-    F₀⁻¹(u) = log 2u for u < ½,   −log 2(1 − u) for u ≥ ½                                      (3)
+    F₀⁻¹(u) = log(2u) for u < ½,   −log(2(1 − u)) for u ≥ ½                                    (3)
     variance₀ = 2,   entropy₀ = 1 + log 2                                                      (4)
 
-Its likelihood is the absolute error where a normal one is the squared error: its location is fitted by the median,
-and an outlier costs |z|, not z²/2. The density has a kink at its location; the derivative is taken to be 0 there.
+But for constants, −log p is the absolute error, where that of a normal distribution is the squared error: its location
+is fitted by the median, and an outlier costs |z|, not z²/2. The density has a kink at its location; the derivative is
+taken to be 0 there.
 
 Source: Kotz, Kozubowski and Podgórski, The Laplace Distribution and Generalizations, 2001, sections 2.1 and 2.2.
 """

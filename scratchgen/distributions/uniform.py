@@ -5,8 +5,8 @@
     F⁻¹(u) = a + w u                                                                           (3)
     mean = (a + b)/2,   variance = w²/12,   entropy = log w                                    (4)
 
-The density jumps at a and b, and a derivative does not see a jump: within the interval that of (1) with respect to x
-is 0, and outside all its derivatives are. So gradients stretch no interval to reach the data outside it.
+The density jumps at a and b, and a derivative does not see a jump. Inside, the derivative of (1) with respect to x is
+0; outside, those with respect to a and b are 0 as well. So no gradient widens the interval to reach data outside it.
 
 Source: Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions, volume 2, 1995, chapter 26.
 """
@@ -81,8 +81,8 @@ class Uniform(InverseTransform):
         return np.clip((finite(x, self.dtype, self.batch_shape) - self.low) / self.width, 0.0, 1.0)
 
     def quantile(self, u: Any) -> Any:
-        """F⁻¹(u) (3), elementwise, reckoned from the nearer end: so it is exact at both, and rounding leads to neither
-        side of the interval.
+        """F⁻¹(u) (3), elementwise, reckoned from the nearer end: exact at both ends, and never rounded out of the
+        interval.
         """
         return np.where(np.less(u, 0.5), self.low + self.width * u, self.high - self.width * (1.0 - u))
 
