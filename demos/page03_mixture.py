@@ -121,7 +121,7 @@ def show_models(
         f"truth: −entropy = {best:.2f} nats": truth(),
     }
     levels = np.linspace(0, np.exp(log_prob(truth(), points)).max(), 12)[1:]
-    figure, panels = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained", sharex=True, sharey=True)
+    figure, panels = plt.subplots(1, 3, figsize=(12, 4.5), layout="constrained", sharex=True, sharey=True)
     for ax, (title, model) in zip(panels, drawn.items()):
         ax.plot(*x[:400].T, ".", color="0.75", markersize=2)
         shade = np.exp(log_prob(model, points)).reshape(len(side), -1)
@@ -167,11 +167,13 @@ def show_climb(stage: Stage, x: np.ndarray, rng: np.random.Generator) -> None:
     figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for paths, colour in ((by_em, "#3b75af"), (by_gradient, "#d1495b")):
         for path in paths:
-            ax.plot(np.arange(1, len(path)), path[1:], color=colour, linewidth=1.2)
+            ax.plot(path, color=colour, linewidth=1.2)
     for name, colour in zip(ends, ("#3b75af", "#d1495b")):
         ax.plot([], [], color=colour, label=name)
     curves({}, ax, {"the highest end": top}, xlabel="step (logarithmic)", ylabel="mean log p(x), nats")
-    ax.set_xscale("log")
+    ax.set_xscale("symlog", linthresh=1)  # logarithmic, and yet with step 0: the start
+    ax.set_xlim(0, None)
+    ax.set_xticks([0, 1, 10, 100], ["0", "1", "10", "100"])
     stage.save(
         figure,
         "page03_climb",

@@ -49,7 +49,7 @@ def bound_on(model: LinearGaussian, full: bool, x: np.ndarray) -> Bound:
 
 
 def train(bound: Bound, steps: int) -> list[Record]:
-    """Gradient ascent in φ alone, from q = N(0, I), and a record of each step."""
+    """Gradient ascent in φ alone, since the optimiser has no other parameters, and a record of each step."""
     return ascend_jointly(bound, gradient_steps(bound, Adam(bound.q.parameters(), LR), 1), steps)
 
 

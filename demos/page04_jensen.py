@@ -155,7 +155,7 @@ def draw(
 
     for std, colour in ((chosen[1].std, "#8172b3"), (1.1, "#937860"), (chosen[2].std, COLOURS[2])):
         bound = elbo(MEANS, np.full(len(MEANS), std))
-        along.plot(MEANS, bound, color=colour, label=f"ELBO, s = {std:.2f}")
+        along.plot(MEANS, bound, color=colour, label=f"ELBO, std s = {std:.2f}")
         if std == chosen[1].std:
             along.fill_between(MEANS, bound, log_p, color=colour, alpha=0.15, label="gap = KL(q ‖ posterior)")
     along.axhline(log_p, color="k", linestyle="--", linewidth=1, label=f"log p(x) = {log_p:.3f}")
@@ -164,7 +164,7 @@ def draw(
 
     gap, nats = np.log10(log_p - bounds.T), [0.5, 1, 2, 5, 10, 20, 50, 100, 300]
     filled = over.contourf(MEANS, STDS, gap, levels=np.arange(-0.5, 2.6, 0.125), cmap="viridis_r", extend="both")
-    figure.colorbar(filled, ax=over, label="nats", ticks=np.log10(nats)).ax.set_yticklabels([str(n) for n in nats])
+    figure.colorbar(filled, ax=over, label="gap, nats", ticks=np.log10(nats)).ax.set_yticklabels([str(n) for n in nats])
     for q, colour in zip(chosen, COLOURS):
         over.plot(q.mean, q.std, "o", color=colour, markeredgecolor="white", markersize=9)
     over.set(xlabel="mean m of q", ylabel="standard deviation s of q", yscale="log", title="The gap, for every q")
@@ -193,8 +193,8 @@ def draw(
         "The bound stays below log p(x) for every mean and standard deviation of q, by exactly the divergence from the "
         "posterior. It has three local maxima: one at each mode, and the lowest where q covers both. From samples, the "
         "mean of log w goes to the ELBO (dotted, colours as above). The log of the mean of w goes to log p(x) (dashed) "
-        "for the q that covers both modes. For the others it goes to what log p(x) would be without the far mode, "
-        "which no sample hits.",
+        "for the q that covers both modes. For the others it stays near what log p(x) would be without the far mode, "
+        "which no sample hits; it jumps up where a sample strays towards it, and such samples are too few to trust.",
     )
 
 

@@ -100,7 +100,7 @@ def mixture_steps(x: np.ndarray, model: GaussianMixture, hard: bool, rounds: int
     def phi_step() -> None:
         with no_grad():
             joint = values(model.log_joints(x))
-        certain = np.where(joint == joint.max(axis=1, keepdims=True), 0.0, -100.0)
+        certain = np.where(joint == joint.max(axis=1, keepdims=True), 0.0, -100.0)  # 1, and e⁻¹⁰⁰, whose log is finite
         logits.values.assign(certain if hard else joint)
 
     def theta_step() -> None:

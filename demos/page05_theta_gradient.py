@@ -4,7 +4,8 @@
 
 q does not depend on θ, so the gradient of log p(x, z) at a draw of z is an unbiased estimate of it. In a
 linear-Gaussian model the expectation is known exactly, and so is the variance of one estimate. The mean of n estimates
-runs into the first, with an error of √(variance/n). The gradient at the mean of q has no variance, and is wrong.
+converges to that expectation, with an error of √(variance/n). The gradient at the mean of q has no variance, and is
+wrong.
 """
 
 from __future__ import annotations
@@ -92,9 +93,9 @@ def run(stage: Stage, seed: int) -> None:
         "page05_theta_gradient",
         "The gradient in θ needs only samples",
         "dELBO/dθ = E_q[∇ log p(x | z) + ∇ log p(z)]",
-        "Left: the mean of n single-sample gradients runs into the exact value, in a band that narrows as 1/√n. Right: "
-        "its error is that which the exact variance says. The gradient at the mean of q needs no samples, and is wrong "
-        "however many are taken.",
+        "Left: the mean of n single-sample gradients converges to the exact value, in a band that narrows as 1/√n. "
+        "Right: its error is that which the exact variance says. The gradient at the mean of q has no such error, and "
+        "is wrong by a bias that no samples remove.",
     )
 
 
