@@ -30,7 +30,9 @@ DEMOS = [
     "page06_discrete",
     "page07_spiral",
     "page08_kl",
+    "page08_linear_vae",
     "page09_vae",
+    "page09_iwae",
     "page09_collapse",
     "page09_factors",
 ]

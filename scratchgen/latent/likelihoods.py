@@ -104,30 +104,46 @@ class GaussianLikelihood(Likelihood):
 
 
 class ConstantVarianceLikelihood(Likelihood, Module):
-    """Real x with a mean that depends on z, and one variance for all z and all components: a parameter of its own.
+    """Real x with a mean that depends on z, and one variance for all z and all components.
 
-    The squared error, but with a learned weight: that weight decides how much a nat of KL is worth. Its log-variance is
-    bounded below as that of ``GaussianLikelihood``.
+    Its −log p(x | z) is the squared error, weighted by the variance: how many nats of KL an error is worth is learnt.
+    The log-variance is bounded below as that of ``GaussianLikelihood``.
 
     Args:
         event_shape: the shape of x.
+        variance: at first.
+        learned: whether the variance is a parameter, or stays.
         least: the bound, a log-variance; −6 is a standard deviation of 0.05.
-        dtype: of the parameter.
+        dtype: of the variance.
 
     Attributes:
-        raw: v' of the bound v = least + softplus(v' − least), 0 at first; of a v well above the bound it is about v.
+        raw: v' of the bound v = least + softplus(v' − least); where v is well above the bound, about v.
 
-    >>> likelihood = ConstantVarianceLikelihood(3)
-    >>> likelihood(np.zeros((5, 3), np.float32)).variance.shape, list(likelihood.parameters())
-    ((5, 3), ['raw'])
+    Raises:
+        ValueError: for a variance that is not above the bound.
+
+    >>> likelihood = ConstantVarianceLikelihood(3, variance=0.5)
+    >>> likelihood(np.zeros((5, 3), np.float32)).variance[0].data.round(4), list(likelihood.parameters())
+    (array([0.5, 0.5, 0.5], dtype=float32), ['raw'])
     """
 
     numbers = 1
 
-    def __init__(self, event_shape: int | Shape, least: float = -6.0, dtype: Any = np.float32) -> None:
+    def __init__(
+        self,
+        event_shape: int | Shape,
+        variance: float = 1.0,
+        learned: bool = True,
+        least: float = -6.0,
+        dtype: Any = np.float32,
+    ) -> None:
         super().__init__(event_shape)
+        if not math.exp(least) < variance < math.inf:
+            raise ValueError(f"variance is {variance}; it must be finite, and above exp(least), {math.exp(least):.3g}")
         self.least = least
-        self.raw = Tensor(np.zeros((), dtype), requires_grad=True)
+        v = math.log(variance)
+        raw = v + math.log(-math.expm1(least - v))  # v = least + softplus(raw − least), solved for raw
+        self.raw = Tensor(np.array(raw, dtype), requires_grad=learned)
 
     @property
     def logvar(self) -> Tensor:

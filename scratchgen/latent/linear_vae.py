@@ -62,11 +62,18 @@ class LinearEncoder(Module):
         return np.concatenate([mean, np.broadcast_to(self.logvar, mean.shape)], axis=1)
 
 
-def linear_vae(dim: int, latent: int, rng: Rng, dtype: Any = np.float32) -> VAE:
+def linear_vae(dim: int, latent: int, rng: Rng, dtype: Any = np.float32, fixed: float | None = None) -> VAE:
     """A VAE of (1) and (2), to be trained as any other.
 
+    Args:
+        dim: of x.
+        latent: the dimension of z.
+        rng: draws the weights.
+        dtype: of the parameters.
+        fixed: an s² that is not trained.
+
     Raises:
-        TypeError, ValueError: for dim or latent that is no int, or less than 1.
+        TypeError, ValueError: for dim or latent that is no int, or less than 1; for an s² that is not positive.
 
     >>> linear_vae(5, latent=2, rng=0).sample(3, rng=0).shape
     (3, 5)
@@ -75,7 +82,8 @@ def linear_vae(dim: int, latent: int, rng: Rng, dtype: Any = np.float32) -> VAE:
     require_int("latent", latent)
     rng = generator(rng)
     encoder, decoder = LinearEncoder(dim, latent, rng, dtype), Linear(latent, dim, rng, dtype=dtype)
-    return VAE(encoder, decoder, ConstantVarianceLikelihood(dim, dtype=dtype), latent)
+    likelihood = ConstantVarianceLikelihood(dim, 1.0 if fixed is None else fixed, learned=fixed is None, dtype=dtype)
+    return VAE(encoder, decoder, likelihood, latent)
 
 
 def as_linear_gaussian(model: VAE) -> LinearGaussian:

@@ -139,6 +139,10 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
     "a linear VAE of no x": (lambda: linear_vae(0, 2, rng=0), ValueError, "dim is 0"),
     "a linear VAE of no z": (lambda: linear_vae(5, 0, rng=0), ValueError, "latent is 0"),
     "a VAE that is not linear": (lambda: as_linear_gaussian(PLAIN), TypeError, "the decoder is a MLP and .* Bernoulli"),
+    "no variance": (lambda: ConstantVarianceLikelihood(3, 0.0), ValueError, "variance is 0.0; .* above exp.*0.00248"),
+    "a variance at its bound": (lambda: ConstantVarianceLikelihood(3, 0.5, least=0.0), ValueError, "variance is 0.5"),
+    "NaN variance": (lambda: ConstantVarianceLikelihood(3, float("nan")), ValueError, "variance is nan"),
+    "a linear VAE of no noise": (lambda: linear_vae(5, 2, rng=0, fixed=0.0), ValueError, "variance is 0.0"),
     "one variance of nothing": (lambda: ConstantVarianceLikelihood(0), ValueError, r"event_shape\[0\] is 0"),
     "two numbers for one mean": (
         lambda: ConstantVarianceLikelihood(3)(np.zeros((5, 6), np.float32)),

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from scratchgen.autodiff import no_grad
-from scratchgen.latent import LinearGaussian, fit_ppca, linear_vae, marginal_by_gauss_hermite, principal_angles
+from scratchgen.latent import (
+    ConstantVarianceLikelihood,
+    LinearGaussian,
+    fit_ppca,
+    linear_vae,
+    marginal_by_gauss_hermite,
+    principal_angles,
+)
 from scratchgen.latent.linear_vae import as_linear_gaussian
 from scratchgen.latent.points import gauss_hermite
 from scratchgen.latent.ppca import best_log_likelihood
@@ -28,8 +35,7 @@ def best_vae(turn=0.0):
     model = linear_vae(DIM, LATENT, rng=0, dtype=np.float64)
     model.decoder.W.assign(W.T)
     model.decoder.b.assign(ppca.b.data)
-    least, logvar = model.likelihood.least, ppca.logvar.item()
-    model.likelihood.raw.assign(np.array(least + np.log(np.expm1(logvar - least))))
+    model.likelihood = ConstantVarianceLikelihood(DIM, np.exp(ppca.logvar.item()), dtype=np.float64)
     model.encoder.mean.W.assign(gain.T)
     model.encoder.mean.b.assign(-gain @ ppca.b.data)
     model.encoder.logvar.assign(-np.log(np.diag(P)))
@@ -98,3 +104,9 @@ def test_the_log_variance_of_q_does_not_depend_on_x():
     q = model.encode(X)
     np.testing.assert_allclose(q.variance.data, np.broadcast_to(np.exp([0.3, -0.7]), (300, 2)), rtol=1e-14)
     np.testing.assert_array_equal(q.mean.data, model.encoder.mean(X).data)
+
+
+def test_a_fixed_variance_is_no_parameter():
+    model = linear_vae(DIM, LATENT, rng=0, fixed=0.3)
+    assert "likelihood.raw" in model.state() and "likelihood.raw" not in model.parameters()
+    np.testing.assert_allclose(model.decode(np.zeros((2, LATENT), np.float32)).variance.data, 0.3, rtol=1e-5)

@@ -16,7 +16,6 @@ from scratchgen.latent import (
     log_weights,
     quadrature,
 )
-from scratchgen.latent.likelihoods import bounded
 from scratchgen.nn import MLP, Module
 from tests.latent import linear_gaussian as truth
 
@@ -24,6 +23,7 @@ RNG = np.random.default_rng(0)
 X = truth.X
 LOGITS, LOGVARS = np.log([0.5, 0.3, 0.2]), RNG.normal(size=(3, 2)) / 3
 MEANS = np.array([[1.0, -0.5], [2.0, 1.5], [-0.5, 1.0]])
+VARIANCE = 1.0
 PSEUDO = RNG.normal(size=(4, 3))
 SKEW = np.array([[1.0, 0.5], [0.5, 1.0], [0.3, -0.2]])  # W with columns that are not orthogonal
 
@@ -50,21 +50,20 @@ class Numbers(Module):
 
 def correlated(q_of=None, shift=0.0, prior=None, cls=VAE, **options):
     """x = SKEW z + b + noise, and the posterior p(z | x), correlated, as a full-covariance q; moved by ``shift``."""
-    variance = np.exp(bounded(0.0, -6.0))
-    P = np.eye(2) + SKEW.T @ SKEW / variance
+    P = np.eye(2) + SKEW.T @ SKEW / VARIANCE
     L = np.linalg.cholesky(np.linalg.inv(P))
-    gain = SKEW @ np.linalg.inv(P) / variance
+    gain = SKEW @ np.linalg.inv(P) / VARIANCE
     raw = np.tril(L, -1) + np.diag(np.log(np.diag(L)))
     q = GaussianPosterior(Numbers(gain, -truth.B @ gain + shift, raw), latent=2, full=True)
     decoder = truth.linear_layer(SKEW.T, truth.B)
     encoder = q if q_of is None else q_of(q)
-    likelihood = ConstantVarianceLikelihood(3, dtype=np.float64)
+    likelihood = ConstantVarianceLikelihood(3, VARIANCE, dtype=np.float64)
     return cls(encoder, decoder, likelihood, 2, learned_prior=prior(q) if prior else None, **options)
 
 
 def log_p(x, weights=(1.0,), means=((0.0, 0.0),), covariances=(((1.0, 0.0), (0.0, 1.0)),)):
     """log p(x) of x = SKEW z + b + noise, exact, for a mixture of Gaussians of z: a mixture of Gaussians of x."""
-    noise = np.exp(bounded(0.0, -6.0)) * np.eye(3)
+    noise = VARIANCE * np.eye(3)
     return np.log(
         sum(
             w * multivariate_normal(SKEW @ m + truth.B, SKEW @ C @ SKEW.T + noise).pdf(x)
@@ -208,7 +207,7 @@ def test_samples_are_of_the_learned_prior(kind):
     x = correlated(prior=prior).sample(20_000, rng=0)
     m = weights @ means
     C = sum(w * (c + np.outer(u - m, u - m)) for w, u, c in zip(weights, means, covariances))
-    covariance = SKEW @ C @ SKEW.T + np.exp(bounded(0.0, -6.0)) * np.eye(3)
+    covariance = SKEW @ C @ SKEW.T + VARIANCE * np.eye(3)
     error = np.sqrt(np.diag(covariance) / len(x))
     assert np.all(np.abs(x.mean(axis=0) - SKEW @ m - truth.B) < 5.96 * error)
     assert 5.96 * error.max() < 0.2 * np.abs(SKEW @ m).max()  # N(0, I) in its place would be seen
