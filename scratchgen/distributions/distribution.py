@@ -5,7 +5,8 @@ The shape of a sample has three parts, in this order:
     sample_shape + batch_shape + event_shape                                                   (1)
 
 ``sample_shape`` is how many were asked for; ``batch_shape`` is how many distributions there are, each with its own
-parameters; ``event_shape`` is one draw from one of them. ``log_prob`` gives one number, in nats, per event:
+parameters; ``event_shape`` is one draw from one of them. ``log_prob`` gives one number per event, a natural logarithm,
+whose unit is the *nat*:
 
     log_prob(x): sample_shape + batch_shape                                                    (2)
 

@@ -4,8 +4,8 @@
 
 It is not symmetric. Of independent components it is the sum, not the mean.
 
-More closed forms are registered in ``continuous_kl`` and ``multivariate_kl``; where there is none, ``estimated_kl``
-estimates.
+More closed forms are registered in ``continuous_kl``, ``multivariate_kl`` and ``discretised_kl``; where there is none,
+``estimated_kl`` estimates.
 """
 
 from __future__ import annotations

@@ -1,14 +1,20 @@
 """Latent-variable models (lecture pp. 3–9).
 
-Read ``joint``; ``mixture``, ``linear_gaussian``, ``exact_em``, ``mixture_em`` and ``ppca``, where all is known;
-``marginal``, ``integrals`` and ``importance``; ``points``, ``elbo``, ``posteriors``, ``em`` and ``theta_steps``;
-``estimators``, ``discrete_estimators`` and ``path_estimators``; then ``vae``, ``likelihoods``, ``networks``,
-``diagnostics``, ``autoencoder`` and ``discrete_vae``. What a VAE may have besides:
+Read in this order:
+
+    what such a model is              joint
+    models of which all is known      mixture, linear_gaussian, exact_em, mixture_em, ppca
+    the marginal p(x), and its cost   marginal, integrals, importance
+    the bound, and how it is raised   points, elbo, posteriors, em, theta_steps
+    gradients through samples         estimators, discrete_estimators, path_estimators
+    the VAE                           vae, likelihoods, networks, diagnostics, autoencoder, discrete_vae
+
+What a VAE may have besides:
 
     another bound, or parts of one    iwae, free_bits, annealing
     another prior                     priors
     a measure of what z carries       rate_distortion, probe
-    nothing that is not known         linear_vae
+    an optimum that is known          linear_vae
 """
 
 from scratchgen.latent.annealing import annealed, cyclical

@@ -85,8 +85,8 @@ def marginal_by_grid(
 ) -> Estimate:
     """log p(x) by the trapezoid rule on a grid (1), with the difference from every other node as its error.
 
-    The grid spans ``width`` standard deviations of the prior on each side of its mean. The share of p(x) within the
-    outermost of them is added to the error: what lies beyond is less, or the grid is too narrow.
+    The grid spans ``width`` standard deviations of the prior on each side of its mean. The share of p(x) that lies in
+    the outermost standard deviation of each side is added to the error, in the place of what lies beyond.
 
     Args:
         model: whose prior is continuous, with one or two dimensions.

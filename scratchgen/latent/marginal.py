@@ -96,7 +96,7 @@ def prior_of(model: LatentVariableModel) -> Distribution:
 def log_sums(model: LatentVariableModel, x: Any, z: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
     """log Σ_i ω_i p(x | z_i) (1) for each x, for several sets of weights at once; no gradient.
 
-    All x share the nodes, so each node is decoded once.
+    All x share the nodes, so each node is decoded once. So do the sets: a grid and every other node of it, for example.
 
     Args:
         model: with ``decode``.

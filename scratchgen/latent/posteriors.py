@@ -3,7 +3,7 @@
     amortised        one network gives the numbers of every x, as in a VAE                      (1)
     per example      each x_i has numbers of its own: a table                                   (2)
 
-    mean-field       q = N(m, diag(e^v)): the dimensions of z are independent                   (3)
+    mean-field       q = N(m, diag(e^v)), v log-variances: the dimensions of z are independent  (3)
     full             q = N(m, L Lᵀ)                                                             (4)
 
 The divergence KL(q ‖ p) from a Gaussian posterior p = N(μ, Λ⁻¹), of precision Λ, is least at m = μ, and then
