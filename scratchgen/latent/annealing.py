@@ -36,13 +36,14 @@ def annealed(model: VAE, schedule: Schedule) -> Callable[[int], None]:
     """Let ``schedule`` move the beta of the model; from now on that is a buffer, and part of the model's state.
 
     Args:
-        model: a VAE whose loss has a beta.
+        model: a VAE whose loss is (1).
         schedule: from the number of a step, counted from 0, to beta.
 
     Returns:
         a function that is to be called with the number of each step before it: ``on_step`` of ``training.fit``.
 
     Raises:
+        TypeError: for a model with another loss, such as an ``IWAE``, in which beta has no part.
         ValueError: for a negative or NaN beta, here that of step 0, and in the returned function.
 
     >>> from scratchgen.latent import BernoulliLikelihood
@@ -56,6 +57,8 @@ def annealed(model: VAE, schedule: Schedule) -> Callable[[int], None]:
     (0.75, True, False)
     """
 
+    if getattr(type(model), "loss", None) is not VAE.loss:
+        raise TypeError(f"model is of class {type(model).__name__}, whose loss has no beta; only that of a VAE has")
     buffer = Tensor(np.zeros((), model.dtype))
 
     def on_step(step: int) -> None:

@@ -31,7 +31,7 @@ from scratchgen.random import Rng
 
 
 class FreeBitsVAE(VAE):
-    """A VAE whose loss is −L_λ (1); the dimensions of its posterior have to be independent.
+    """A VAE whose loss is −L_λ (1), without a beta; the dimensions of its posterior have to be independent.
 
     Args:
         encoder, decoder, likelihood, latent: as of a ``VAE``.

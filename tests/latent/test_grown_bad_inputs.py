@@ -95,6 +95,17 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
     "negative beta": (lambda: step(lambda t: -1.0), ValueError, "schedule gives beta -1.0 for step 0"),
     "beta that becomes negative": (lambda: step(lambda t: 0.5 - t), ValueError, "beta -0.5 for step 1; .* 0 or more"),
     "NaN beta": (lambda: step(lambda t: float("nan")), ValueError, "beta nan"),
+    "beta of importance weights": (
+        lambda: annealed(IWAE(*PARTS, latent=2, samples=5), lambda t: 1.0),
+        TypeError,
+        "model is of class IWAE, whose loss has no beta",
+    ),
+    "beta of free bits": (
+        lambda: annealed(FreeBitsVAE(*PARTS, latent=2, free=1.0), lambda t: 1.0),
+        TypeError,
+        "model is of class FreeBitsVAE",
+    ),
+    "beta of a network": (lambda: annealed(PLAIN.encoder, lambda t: 1.0), TypeError, "model is of class MLP"),
     "a cycle of negative beta": (lambda: cyclical(-1.0, period=10), ValueError, "beta is -1.0"),
     "a cycle of no steps": (lambda: cyclical(1.0, period=0), ValueError, "period is 0"),
     "a cycle that never rises": (lambda: cyclical(1.0, period=10, rising=0.0), ValueError, "rising is 0.0"),
