@@ -186,7 +186,7 @@ def solve_triangular(a: Any, b: Any, lower: bool = True, transpose: bool = False
 
 
 def substitute(a: np.ndarray, b: np.ndarray, x: np.ndarray, lower: bool) -> None:
-    """Fill x with a⁻¹ b for a stack of triangular matrices: x_i = (b_i − Σ_j a_ij x_j) / a_ii, over the j that are known.
+    """Fill x with a⁻¹ b for a stack of triangular matrices: x_i = (b_i − Σ_j a_ij x_j) / a_ii, over the known x_j.
 
     Args:
         a: (…, n, n).
