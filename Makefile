@@ -4,13 +4,16 @@ PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-all bench lint format clean
+.PHONY: help demo demo-full test test-all bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.installed ## train on the bundled digits, draw the pictures, write demos/out/index.html
+demo: .venv/.installed ## walk through the lecture in short: draw its pictures, write demos/out/index.html
+	$(PY) -m demos --quick
+
+demo-full: .venv/.installed ## the same at full length
 	$(PY) -m demos
 
 test: .venv/.installed ## run the tests and the docstrings' examples
