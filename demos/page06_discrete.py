@@ -148,7 +148,7 @@ def draw_curves(ax: Any, curves: dict[str, list[np.ndarray]], limit: float) -> N
         ax.plot([], [], color=COLOURS[name], linewidth=2.0, label=name)
     ax.axhline(0.0, color="k", linestyle="--", linewidth=1.2, label="log p(x) of the process itself")
     ax.set(title="Exact ELBO of other images", xlabel="step", ylabel="ELBO − log p(x), nats", ylim=(-1.6, 0.1))
-    ax.legend(fontsize="small", loc="lower right")
+    ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
 
 
 def draw_noise(ax: Any, found: dict[str, tuple[float, float, float]]) -> None:
@@ -206,8 +206,9 @@ def run(stage: Stage, seed: int) -> None:
         "Left: thin lines are single starts, thick ones the best of each estimator. A start may end lower, with the "
         "exact gradient too, where codes share an image or blur two. Middle: at one model early in training, the score "
         "function is the noisiest; leaving one of four samples out makes it several times quieter, at no cost. Both "
-        "are unbiased: the bias shown is no more than the noise of its mean would be. The relaxed gradients (τ = 0.5) "
-        "are biased, and learn nevertheless. Right: the best model; which code stands for which image is arbitrary.",
+        "are unbiased: the bias shown is of the size that noise alone gives the mean of so many estimates. The relaxed "
+        "gradients (τ = 0.5) are biased, and learn nevertheless. Right: the best model; which code stands for which "
+        "image is arbitrary.",
     )
 
 

@@ -102,6 +102,24 @@ def test_the_estimated_gradient_is_unbiased_in_phi_and_theta(estimator, samples)
         assert np.abs(exact[name]).max() > 0.05
 
 
+@pytest.mark.parametrize("estimator", ["score function", "leave one out"])
+def test_rng_draws_as_many_codes_as_there_are_samples(estimator):
+    model = vae(estimator, samples=5)
+    q = model.encode(X)
+    exact = model.reconstruction(X, q, noise=q.sample(5, rng=7)).data
+    np.testing.assert_array_equal(model.reconstruction(X, q, rng=7).data, exact)
+
+
+def test_two_equal_samples_cancel_where_one_is_left_out():
+    """(4) of ``estimators``: each reward is 0, and so is the gradient to φ; without the baseline it is not."""
+    z = np.broadcast_to(np.array([[0, 1], [2, 2], [1, 0]]), (2, 3, M))
+    for estimator, cancels in (("leave one out", True), ("score function", False)):
+        model = vae(estimator)
+        found = gradients(model, np.sum(model.reconstruction(X, model.encode(X), noise=z)))
+        largest = max(np.abs(g).max() for name, g in found.items() if name.startswith("encoder"))
+        assert (largest < 1e-13) == cancels
+
+
 def test_the_relaxed_decoder_sees_the_same_one_hot_vectors():
     """log p(x | v) at the corners is log p(x | z)."""
     model, z = vae(), np.random.default_rng(0).integers(0, K, (7, 3, M))
