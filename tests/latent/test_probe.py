@@ -100,5 +100,5 @@ def test_bad_inputs(call: Callable[[], Any], error: type[Exception], message: st
 
 
 def test_features_of_a_size_that_defeats_the_search_are_an_error() -> None:
-    with pytest.raises(RuntimeError, match="did not converge: a derivative of its loss is .*; scale h"):
+    with pytest.raises(RuntimeError, match=r"did not converge: a derivative of its loss is .*; scale h"):
         fitted(np.array([1e9, 1e-3, 1.0, 1e6]) * H, penalty=1e-9)
