@@ -4,6 +4,7 @@
     x = to_unit(images, levels=17).reshape(-1, 64)      (1000, 64) float32 in [0, 1]
     x = NoisySpiral(std=0.1).sample(1000, rng)          (1000, 2) float64, with known density and entropy
     images, factors = Bars(std=0.1).sample(1000, rng)   (1000, 8, 8) float64, and the two numbers behind each
+    x = MarkovSource.random(5, order=2, rng=0).sample(100, length=50, rng=1)    (100, 50) int64, with known entropy
 
 Nothing here is fetched unless `download` or `mnist_download` is called.
 """
@@ -13,6 +14,7 @@ from scratchgen.data.dataset import DataError, Dataset
 from scratchgen.data.digits import digits
 from scratchgen.data.download import download
 from scratchgen.data.idx import read_idx
+from scratchgen.data.markov import MarkovSource
 from scratchgen.data.mnist import mnist, mnist_download
 from scratchgen.data.scaling import binarise, one_hot, to_unit
 from scratchgen.data.toys import NoisySpiral, Toy
@@ -22,6 +24,7 @@ __all__ = [
     "Bars",
     "DataError",
     "Dataset",
+    "MarkovSource",
     "NoisySpiral",
     "Toy",
     "binarise",
