@@ -60,7 +60,8 @@ class DiscretisedNormal(Discretised):
         """Equation (1)."""
         distance = np.abs(c)
         upper, lower = self.log_cdf(h - distance), self.log_cdf(-h - distance)
-        return upper + log1mexp(upper - lower)
+        # log Φ falls by more than 2 |c| h over the bin, since φ(u)/Φ(u) > −u; where rounding hides it, by about that.
+        return upper + log1mexp(np.maximum(upper - lower, 2.0 * distance * h))
 
     def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
         """Normal numbers."""

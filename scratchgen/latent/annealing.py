@@ -27,7 +27,7 @@ from collections.abc import Callable
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.latent.arguments import require_int
+from scratchgen.latent.arguments import require_int, require_number
 from scratchgen.latent.vae import VAE
 from scratchgen.optim import Schedule
 
@@ -44,7 +44,7 @@ def annealed(model: VAE, schedule: Schedule) -> Callable[[int], None]:
 
     Raises:
         TypeError: for a model with another loss, such as an ``IWAE``, in which beta has no part.
-        ValueError: for a negative or NaN beta, here that of step 0, and in the returned function.
+        ValueError: for a beta that is negative, NaN or inf, here that of step 0, and in the returned function.
 
     >>> from scratchgen.latent import BernoulliLikelihood
     >>> from scratchgen.nn import MLP
@@ -63,8 +63,8 @@ def annealed(model: VAE, schedule: Schedule) -> Callable[[int], None]:
 
     def on_step(step: int) -> None:
         beta = schedule(step)
-        if not beta >= 0:
-            raise ValueError(f"schedule gives beta {beta} for step {step}; it must be 0 or more")
+        if not 0 <= beta < np.inf:
+            raise ValueError(f"schedule gives beta {beta} for step {step}; it must be 0 or more, and finite")
         buffer.assign(np.asarray(beta, buffer.dtype))
 
     on_step(0)
@@ -81,14 +81,14 @@ def cyclical(beta: float, period: int, rising: float = 0.5) -> Schedule:
         rising: the part of each period in which beta rises; in the rest it stays.
 
     Raises:
-        TypeError, ValueError: for beta < 0; for period that is no int, or less than 1; for rising outside 0 … 1.
+        TypeError, ValueError: for beta that is no number, negative, NaN or inf; for period that is no int, or less
+            than 1; for rising outside 0 … 1.
 
     >>> [cyclical(1.0, period=4)(step) for step in range(8)]
     [0.0, 0.5, 1.0, 1.0, 0.0, 0.5, 1.0, 1.0]
     """
     require_int("period", period)
-    if not beta >= 0:
-        raise ValueError(f"beta is {beta}; it must be 0 or more")
+    require_number("beta", beta, least=0)
     if not 0 < rising <= 1:
         raise ValueError(f"rising is {rising}; it must be above 0 and at most 1, a part of the period")
     return lambda step: beta * min(1.0, (step % period) / (rising * period))

@@ -20,8 +20,9 @@ import numpy as np
 
 from scratchgen.autodiff import no_grad
 from scratchgen.distributions import Distribution, Independent, kl_divergence
+from scratchgen.distributions.arguments import require
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_rows
+from scratchgen.latent.arguments import require_number, require_rows
 from scratchgen.latent.vae import VAE
 
 
@@ -49,7 +50,7 @@ def active_units(model: VAE, x: Any, threshold: float = 0.01) -> np.ndarray:
 
     Raises:
         TypeError: for a model that is no VAE.
-        ValueError: for fewer than two rows of x, which have no variance.
+        ValueError: for fewer than two rows of x, which have no variance; for a negative or NaN threshold.
 
     >>> from scratchgen.latent import BernoulliLikelihood
     >>> from scratchgen.nn import MLP
@@ -57,6 +58,7 @@ def active_units(model: VAE, x: Any, threshold: float = 0.01) -> np.ndarray:
     >>> active_units(model, np.zeros((5, 6), dtype=np.float32))        # all x alike
     array([False, False])
     """
+    require_number("threshold", threshold, least=0)
     require_rows(x, "a variance over the data", least=2)
     with no_grad():
         return np.var(values(posterior(model, x).mean), axis=0) > threshold
@@ -81,8 +83,11 @@ def posterior(model: VAE, x: Any) -> Distribution:
     """q(z | x) for each x.
 
     Raises:
+        ValueError: for a posterior mean that is NaN or inf, as that of such x.
         TypeError: for a model that is no VAE, such as an Autoencoder, whose code is a point.
     """
     if not isinstance(model, VAE):
         raise TypeError(f"model is of class {type(model).__name__}; only a VAE has a distribution q(z | x) of codes")
-    return model.encode(x)
+    q = model.encode(x)
+    require("the mean of q(z | x)", values(q.mean), np.isfinite, "it must be finite")  # or a unit would seem inactive
+    return q

@@ -25,7 +25,7 @@ import numpy as np
 
 from scratchgen.distributions import Categorical, Concrete, Distribution, Independent, straight_through
 from scratchgen.latent.arguments import require_int
-from scratchgen.latent.estimators import Function
+from scratchgen.latent.estimators import Function, numbers
 from scratchgen.latent.marginal import all_values
 from scratchgen.random import Rng
 
@@ -54,9 +54,7 @@ def enumeration(q: Distribution, f: Function) -> Any:
     z = all_values(q)
     each = z.reshape(len(z), *[1] * len(q.batch_shape), *q.event_shape)
     z = np.broadcast_to(each, (len(z), *q.batch_shape, *q.event_shape))
-    of_z = f(z)
-    if of_z.shape != z.shape[: 1 + len(q.batch_shape)]:
-        raise ValueError(f"f(z) has shape {of_z.shape}; it must be {z.shape[: 1 + len(q.batch_shape)]}")
+    of_z = numbers(f(z), z.shape[: 1 + len(q.batch_shape)], q.dtype)
     return np.sum(np.exp(q.log_prob(z)) * of_z, axis=0)  # (1)
 
 
@@ -98,6 +96,4 @@ def gumbel_softmax(
         raise TypeError(f"q is {q}; it must be Categorical, or Independent: a coin is one of two categories")
     v = Concrete(base.logits, temperature).rsample(samples, rng, noise)  # (2)
     of_v = f(straight_through(v) if hard else v)  # (3) if hard
-    if of_v.shape != (samples, *q.batch_shape):
-        raise ValueError(f"f(v) has shape {of_v.shape}; it must be {(samples, *q.batch_shape)}, a number per event")
-    return np.mean(of_v, axis=0)
+    return np.mean(numbers(of_v, (samples, *q.batch_shape), q.dtype, "f(v)"), axis=0)

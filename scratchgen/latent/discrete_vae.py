@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, logsumexp, no_grad
-from scratchgen.distributions import Categorical, Distribution, Independent, kl_divergence
+from scratchgen.distributions import Categorical, Concrete, Distribution, Independent, kl_divergence
+from scratchgen.distributions.arguments import unmasked
 from scratchgen.latent.arguments import require_int, require_rows
 from scratchgen.latent.discrete_estimators import enumeration, gumbel_softmax
 from scratchgen.latent.elbo import Elbo
@@ -58,9 +59,9 @@ class DiscreteVAE(Module):
         temperature: τ of the relaxed ones; an attribute, so that training may lower it.
 
     Raises:
-        TypeError: for numbers that are no ints.
+        TypeError: for numbers that are no ints; for a temperature that is no number.
         ValueError: for numbers less than 1, or sides less than 2; for an estimator that there is not; for one sample to
-            leave out.
+            leave out; for a temperature that is not above 0.
 
     >>> from scratchgen.latent.likelihoods import BernoulliLikelihood
     >>> from scratchgen.nn import MLP
@@ -88,6 +89,7 @@ class DiscreteVAE(Module):
         if estimator not in ESTIMATORS:
             raise ValueError(f"estimator is {estimator!r}; it must be one of {', '.join(ESTIMATORS)}")
         require_int("samples", samples, least=2 if estimator == "leave one out" else 1)
+        Concrete(np.zeros(sides), temperature)  # refuses a temperature here, before the first step of training
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.variables, self.sides = variables, sides
         self.estimator, self.samples, self.temperature = estimator, samples, temperature
@@ -115,7 +117,7 @@ class DiscreteVAE(Module):
             TypeError: for z that are no integers.
             ValueError: for z of another width, or outside 0 … K − 1.
         """
-        z = np.asarray(z)
+        z = np.asarray(unmasked("z", z))
         if z.dtype.kind not in "iu":
             raise TypeError(f"z is {z.dtype}; it must be integers from 0 to {self.sides - 1}")
         if z.ndim != 2 or z.shape[1] != self.variables:
@@ -125,7 +127,13 @@ class DiscreteVAE(Module):
         return self.decode_vectors(np.eye(self.sides, dtype=self.dtype)[z])
 
     def decode_vectors(self, v: Any) -> Distribution:
-        """p(x | v) (2) for one-hot vectors, or relaxed ones, (N, M, K)."""
+        """p(x | v) (2) for one-hot vectors, or relaxed ones, (N, M, K).
+
+        Raises:
+            ValueError: for v of another shape.
+        """
+        if v.shape[1:] != (self.variables, self.sides):
+            raise ValueError(f"v has shape {v.shape}; the decoder wants (N, {self.variables}, {self.sides})")
         return self.likelihood(self.decoder(v.reshape(len(v), self.variables * self.sides)))
 
     def prior(self, like: Any = None) -> Independent:
@@ -137,7 +145,7 @@ class DiscreteVAE(Module):
     def log_likelihoods(self, x: Any) -> Any:
         """log p(x | z) for every z, in the order of ``all_values``: (K^M, B), in nats."""
         z = all_values(self.prior())
-        x = np.asarray(x)[:, None]  # (B, 1, *event_shape): each z is decoded once, for all x
+        x = np.asarray(unmasked("x", x))[:, None]  # (B, 1, *event_shape): each z is decoded once, for all x
         return self.decode(z).log_prob(np.broadcast_to(x, (len(x), len(z), *x.shape[2:]))).T
 
     def elbo(self, x: Any) -> Elbo:

@@ -41,6 +41,7 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor
 from scratchgen.distributions import Distribution
+from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.distribution import values
 
 Function = Callable[[Any], Any]  # f, from z (K, *batch_shape, *event_shape) to (K, *batch_shape)
@@ -81,6 +82,7 @@ def score_function(q: Distribution, f: Function, z: Any, baseline: Any = 0.0) ->
     Returns and Raises: as ``naive``.
 
     Raises:
+        TypeError: for a baseline that is no real number, or masked.
         ValueError: for a baseline that does not broadcast to f(z).
 
     >>> from scratchgen.distributions import Normal
@@ -92,8 +94,11 @@ def score_function(q: Distribution, f: Function, z: Any, baseline: Any = 0.0) ->
     """
     value = of_draws(q, f, z)
     log_q = q.log_prob(z)
-    b = np.asarray(values(baseline), value.dtype)
-    if np.broadcast_shapes(b.shape, value.shape) != value.shape:
+    b = np.asarray(values(unmasked("baseline", baseline)))
+    if b.dtype.kind not in "fiu":
+        raise TypeError(f"baseline is {b.dtype}; it must be real numbers")
+    b = b.astype(value.dtype)
+    if not broadcasts(b.shape, value.shape):
         raise ValueError(f"baseline has shape {b.shape}; it must be a number, or broadcast to f(z), {value.shape}")
     reward = values(value) - b  # plain numbers: they weight the score, and have no gradient of their own
     return np.mean(value + reward * (log_q - values(log_q)), axis=0)  # (3); log q − log q is 0, with a gradient
@@ -164,15 +169,38 @@ def of_events(q: Distribution, f: Function, z: Any) -> Any:
     """f(z), once it is one number for each event: (K, 1) beside log q (K,) would broadcast to K² numbers.
 
     Raises:
+        TypeError: for z that is no array, or z or f(z) that are masked.
         ValueError: for z or f(z) of another shape.
     """
+    if not isinstance(unmasked("z", z), (np.ndarray, np.generic, Tensor)):
+        raise TypeError(f"z is a {type(z).__name__}; it must be an array, drawn by q.sample or q.rsample")
     tail = q.batch_shape + q.event_shape
     if len(z.shape) != 1 + len(tail) or z.shape[1:] != tail or not len(z):
         raise ValueError(f"z has shape {z.shape}; it must be {describe(tail)}, with at least one sample")
-    of_z = f(z)
-    if of_z.shape != z.shape[:1] + q.batch_shape:
-        raise ValueError(f"f(z) has shape {of_z.shape}; it must be {z.shape[:1] + q.batch_shape}, a number per event")
-    return of_z
+    return numbers(f(z), z.shape[:1] + q.batch_shape, q.dtype)
+
+
+def numbers(of_z: Any, shape: tuple[int, ...], dtype: np.dtype, name: str = "f(z)") -> Any:
+    """f(z) as floats: integers and bools, such as counts of hits, take the dtype of q.
+
+    Raises:
+        TypeError: for a masked array.
+        ValueError: for another shape.
+    """
+    if not isinstance(of_z, Tensor):
+        of_z = np.asarray(unmasked(name, of_z))
+    if of_z.shape != shape:
+        raise ValueError(f"{name} has shape {of_z.shape}; it must be {shape}, a number per event")
+    return of_z.astype(dtype) if of_z.dtype.kind in "biu" else of_z
+
+
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of this shape can be spread over another, each of its axes being equal to the other's, or 1.
+
+    >>> broadcasts((3,), (2, 3)), broadcasts((2,), (2, 3))
+    (True, False)
+    """
+    return len(shape) <= len(to) and all(size in (1, other) for size, other in zip(shape[::-1], to[::-1]))
 
 
 def describe(tail: tuple[int, ...]) -> str:

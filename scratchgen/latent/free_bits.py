@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.latent.arguments import require_rows
+from scratchgen.latent.arguments import require_number, require_rows
 from scratchgen.latent.diagnostics import divergences
 from scratchgen.latent.likelihoods import Likelihood
 from scratchgen.latent.vae import VAE
@@ -38,7 +38,8 @@ class FreeBitsVAE(VAE):
         free: λ, in nats for each dimension.
 
     Raises:
-        TypeError, ValueError: for latent that is no int, or less than 1; for negative ``free``.
+        TypeError, ValueError: for latent that is no int, or less than 1; for ``free`` that is no number, negative, NaN
+            or inf.
 
     >>> from scratchgen.latent import BernoulliLikelihood
     >>> from scratchgen.nn import MLP
@@ -48,10 +49,9 @@ class FreeBitsVAE(VAE):
     """
 
     def __init__(self, encoder: Module, decoder: Module, likelihood: Likelihood, latent: int, free: float) -> None:
-        if not free >= 0:
-            raise ValueError(f"free is {free}; it must be 0 or more, in nats for each dimension of z")
+        require_number("free", free, least=0)
         super().__init__(encoder, decoder, likelihood, latent)
-        self.free = free
+        self.free = float(free)  # a NumPy number would make float64 of float32
 
     def loss(self, x: Any, rng: Rng) -> Tensor:
         """−L_λ (1): what training minimises, in nats per example.

@@ -31,6 +31,7 @@ import numpy as np
 
 from scratchgen.autodiff import no_grad
 from scratchgen.distributions import Distribution
+from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import require_int, require_rows
 from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
@@ -142,7 +143,7 @@ def averaged(of: Callable[[Any], Draw], x: Any, samples: int) -> SampledEstimate
         TypeError, ValueError: for samples that is no int, or less than 1; for an empty batch.
     """
     require_int("samples", samples)
-    x = np.asarray(x)
+    x = np.asarray(unmasked("x", x))
     require_rows(x, "an estimate")
     parts: list[SampledEstimate] = []
     with no_grad():

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from scratchgen.distributions import Distribution
+from scratchgen.distributions.arguments import unmasked
 
 
 class LatentVariableModel(Protocol):
@@ -51,7 +52,7 @@ def log_joint(model: LatentVariableModel, x: Any, z: Any) -> Any:
 
 def log_p_x_given_z(model: LatentVariableModel, x: Any, z: Any) -> Any:
     """log p(x | z), the first factor of (1), in nats; arguments, result and errors are those of ``log_joint``."""
-    code = model.prior(z).event_shape
+    x, code = unmasked("x", x), model.prior(z).event_shape
     shape = z.shape[: len(z.shape) - len(code)]  # (*sample_shape, B)
     if shape[-1:] != (len(x),):
         expected = ", ".join(str(size) for size in (len(x), *code))

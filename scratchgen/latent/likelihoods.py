@@ -22,7 +22,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor, softplus
 from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
 from scratchgen.distributions.arguments import require, unmasked
-from scratchgen.latent.arguments import Shape, require_int, shape_of_event
+from scratchgen.latent.arguments import Shape, require_int, require_number, shape_of_event
 from scratchgen.nn import Module
 
 
@@ -50,6 +50,11 @@ class Likelihood(ABC):
             raise ValueError(
                 f"the decoder gives {given} numbers for one x, {type(self).__name__} of shape {self.event_shape} "
                 f"wants {self.outputs}: {self.numbers} for each component"
+            )
+        if output.ndim > 2 and output.shape[1 : len(self.event_shape)] != self.event_shape[:-1]:
+            raise ValueError(
+                f"the decoder gives shape {output.shape}, with the channels not last; {type(self).__name__} of shape "
+                f"{self.event_shape} wants (B, {self.outputs}), or the axes of x with {self.numbers} for each component"
             )
         parameters = output.reshape(len(output), *self.event_shape, self.numbers)
         return Independent(self.components(parameters), len(self.event_shape))
@@ -96,7 +101,8 @@ class GaussianLikelihood(Likelihood):
 
     def __init__(self, event_shape: int | Shape, least: float = -6.0) -> None:
         super().__init__(event_shape)
-        self.least = least
+        require_number("least", least)
+        self.least = float(least)  # a NumPy number would make float64 of float32
 
     def components(self, parameters: Any) -> Normal:
         """A normal distribution for each component."""
@@ -138,9 +144,11 @@ class ConstantVarianceLikelihood(Likelihood, Module):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__(event_shape)
+        require_number("least", least)
+        require_number("variance", variance)
         if not math.exp(least) < variance < math.inf:
             raise ValueError(f"variance is {variance}; it must be finite, and above exp(least), {math.exp(least):.3g}")
-        self.least = least
+        self.least = float(least)
         v = math.log(variance)
         raw = v + math.log(-math.expm1(least - v))  # v = least + softplus(raw − least), solved for raw
         self.raw = Tensor(np.array(raw, dtype), requires_grad=learned)

@@ -90,12 +90,14 @@ def as_linear_gaussian(model: VAE) -> LinearGaussian:
     """The model (1) with the parameters that a linear VAE has now, copied: it knows log p(x) and the posterior.
 
     Raises:
-        TypeError: for another VAE.
+        TypeError: for another VAE, such as one with a learned prior.
 
     >>> as_linear_gaussian(linear_vae(5, latent=2, rng=0)).log_prob(np.zeros((3, 5), np.float32)).shape
     (3,)
     """
     decoder, likelihood = model.decoder, model.likelihood
+    if model.learned_prior is not None:
+        raise TypeError(f"the prior is a {type(model.learned_prior).__name__}; that of (1) is N(0, I)")
     if not (
         isinstance(decoder, Linear) and decoder.b is not None and isinstance(likelihood, ConstantVarianceLikelihood)
     ):

@@ -36,7 +36,7 @@ import numpy as np
 from scratchgen.autodiff import logsumexp, no_grad, softmax
 from scratchgen.distributions import Distribution
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.estimators import requires_grad
+from scratchgen.latent.estimators import describe, requires_grad
 from scratchgen.latent.importance import log_weights
 from scratchgen.latent.joint import LatentVariableModel, log_joint
 
@@ -80,6 +80,7 @@ def sticking_the_landing(model: LatentVariableModel, x: Any, q: Distribution, z:
     >>> sticking_the_landing(model, x, q, q.rsample(10, rng=0)).shape
     (5,)
     """
+    require_samples(q, z)
     return importance_weighted(path_log_weights(model, x, q, z))
 
 
@@ -100,11 +101,25 @@ def doubly_reparameterised(model: LatentVariableModel, x: Any, q: Distribution, 
     >>> np.allclose(bound.data, importance_weighted(path_log_weights(model, x, q, z)).data, rtol=1e-12)
     True
     """
+    require_samples(q, z)
     with no_grad():
         normalised = softmax(values(log_weights(model, x, q, values(z))), axis=0)  # w̃, (K, B)
     by = normalised.reshape(*normalised.shape, *[1] * len(q.event_shape))
     # one w̃ by logsumexp, as in (3), and one by the path
     return importance_weighted(path_log_weights(model, x, q, scale_gradient(z, by)))
+
+
+def require_samples(q: Distribution, z: Any) -> None:
+    """Refuse z without an axis of samples: the data would be taken for the K samples, and averaged.
+
+    Raises:
+        ValueError: with the shape.
+    """
+    tail = q.batch_shape + q.event_shape
+    if len(z.shape) != 1 + len(tail) or not len(z):
+        raise ValueError(
+            f"z has shape {z.shape}; it must be {describe(tail)}, with at least one sample: q.rsample(K, …)"
+        )
 
 
 def path_log_weights(model: LatentVariableModel, x: Any, q: Distribution, z: Any) -> Any:

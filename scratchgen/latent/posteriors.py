@@ -102,11 +102,16 @@ class GaussianPosterior(Module):
 
         Raises:
             TypeError: where a network gives the numbers: there is no closed form; take gradient steps.
-            ValueError: for another number of posteriors.
+            ValueError: for another number of posteriors, or of dimensions.
         """
         if not isinstance(self.encoder, PerExample):
             got = type(self.encoder).__name__
             raise TypeError(f"the encoder is a {got}; only a PerExample can be set: take gradient steps")
+        n = len(self.encoder.values)
+        if posterior.batch_shape != (n,) or posterior.event_shape != (self.latent,):
+            raise ValueError(
+                f"posterior is {posterior}; here its batch_shape must be ({n},), its event_shape ({self.latent},)"
+            )
         mean, covariance = values(posterior.mean), values(posterior.covariance)
         if self.full:
             L = np.linalg.cholesky(covariance)

@@ -26,7 +26,7 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor
 from scratchgen.distributions import Distribution, Independent, Mixture, Normal
-from scratchgen.distributions.arguments import array_of
+from scratchgen.distributions.arguments import array_of, require
 from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import require_int
 from scratchgen.nn import Module
@@ -82,7 +82,7 @@ class VampPrior(Module):
     Raises:
         TypeError: for pseudo-inputs that are not float32 or float64; in ``forward``, for an encoder that gives no
             distribution.
-        ValueError: for no pseudo-inputs.
+        ValueError: for no pseudo-inputs; for NaN or inf in them.
 
     >>> from scratchgen.latent import GaussianPosterior
     >>> from scratchgen.nn import MLP
@@ -95,6 +95,7 @@ class VampPrior(Module):
         array = values(array_of("pseudo_inputs", pseudo_inputs))
         if array.ndim < 2 or not len(array):
             raise ValueError(f"pseudo_inputs has shape {array.shape}; it must be (K, …), with K of 1 or more")
+        require("pseudo_inputs", array, np.isfinite, "it must be finite")
         self.encoder = encoder
         self.pseudo_inputs = Tensor(array.copy(), requires_grad=True)
 

@@ -22,7 +22,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Categorical
 from scratchgen.distributions.arguments import require, unmasked
-from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.latent.arguments import require_int, require_number, require_rows
 from scratchgen.nn import Module
 from scratchgen.random import Rng
 
@@ -52,6 +52,7 @@ class LinearProbe(Module):
     def __init__(self, features: int, classes: int, penalty: float) -> None:
         require_int("features", features)
         require_int("classes", classes, least=2)
+        require_number("penalty", penalty, least=0)
         if not 0 < penalty < math.inf:
             raise ValueError(
                 f"penalty is {penalty}; it must be above 0 and finite: without one, classes that a plane tells apart "
@@ -92,7 +93,7 @@ class LinearProbe(Module):
 
         Raises:
             TypeError, ValueError: as ``loss``.
-            RuntimeError: if the optimum was not reached.
+            RuntimeError: if the optimum was not reached; W and b are then as they were.
         """
         from scipy.optimize import minimize  # not above: it is slow to import
 
@@ -112,6 +113,8 @@ class LinearProbe(Module):
         steepest = np.abs(objective(result.x)[1]).max()
         self.W.grad = self.b.grad = None
         if not steepest < 1e-5:
+            self.W.assign(start[:split].reshape(shape))  # as if nothing had been tried
+            self.b.assign(start[split:])
             raise RuntimeError(
                 f"the probe did not converge: a derivative of its loss is {steepest:.1e}; scale h to be about 1"
             )
@@ -126,9 +129,18 @@ class LinearProbe(Module):
         """The fraction of rows whose most probable class is y.
 
         Raises:
-            ValueError: for no rows, or y of another length.
+            TypeError: for y that are no integers, or masked.
+            ValueError: for no rows, or y of another length; for y outside 0 … classes − 1.
         """
         require_rows(h, "a fraction of the examples")
         if np.shape(y) != (len(h),):
             raise ValueError(f"y has shape {np.shape(y)} for {len(h)} rows of h; it must be ({len(h)},)")
-        return float(np.mean(self.predict(h) == np.asarray(y)))
+        return float(np.mean(self.predict(h) == self.labels(y)))
+
+    def labels(self, y: Any) -> np.ndarray:
+        """y, once it is known to be of classes: no label would equal another spelling of it, such as "3"."""
+        y, classes = np.asarray(unmasked("y", y)), len(self.b)
+        if y.dtype.kind not in "iu":
+            raise TypeError(f"y is {y.dtype}; it must be integers from 0 to {classes - 1}")
+        require("y", y, lambda c: (c >= 0) & (c < classes), f"it must be from 0 to {classes - 1}")
+        return y

@@ -85,7 +85,7 @@ def mutual_information(points: Points) -> float:
         points: stand for q(z | x_n) of N data, such as ``sampled(model.encode(x), samples=1, rng=0)``.
 
     Raises:
-        ValueError: for q of no data.
+        ValueError: for q of no data, or that is no batch.
 
     >>> from scratchgen.distributions import Independent, Normal
     >>> from scratchgen.latent import sampled
@@ -94,6 +94,8 @@ def mutual_information(points: Points) -> float:
     1.0986
     """
     q, z = points.q, values(points.z)
+    if len(q.batch_shape) != 1:
+        raise ValueError(f"q is {q}; its batch_shape must be (N,), a posterior for each of N data")
     (N,) = q.batch_shape
     require_rows(z[0], "a mean over the data")
     each = z.reshape(-1, 1, *q.event_shape)  # (K N, 1, latent): every z will meet every q

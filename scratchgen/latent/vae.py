@@ -27,7 +27,7 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Distribution, Independent, Normal, kl_divergence
-from scratchgen.latent.arguments import require_codes, require_int, require_rows
+from scratchgen.latent.arguments import require_codes, require_int, require_number, require_rows
 from scratchgen.latent.elbo import Elbo
 from scratchgen.latent.importance import marginal_by_importance
 from scratchgen.latent.likelihoods import Likelihood
@@ -50,8 +50,8 @@ class VAE(Module):
         learned_prior: a Module that gives p(z) when it is called, in the place of N(0, I): one of ``priors``.
 
     Raises:
-        TypeError: for latent that is no int.
-        ValueError: for latent < 1 or beta < 0.
+        TypeError: for latent that is no int; for beta that is no number.
+        ValueError: for latent < 1; for beta that is negative, NaN or inf.
 
     >>> from scratchgen.latent.likelihoods import BernoulliLikelihood
     >>> from scratchgen.nn import MLP
@@ -76,8 +76,7 @@ class VAE(Module):
         learned_prior: Module | None = None,
     ) -> None:
         require_int("latent", latent)
-        if not beta >= 0:
-            raise ValueError(f"beta is {beta}; it must be 0 or more")
+        require_number("beta", beta, least=0)
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.latent, self.beta, self.analytic_kl, self.learned_prior = latent, beta, analytic_kl, learned_prior
 

@@ -240,12 +240,50 @@ def test_log1mexp_at_its_extremes() -> None:
     np.testing.assert_allclose(slope, [1e300, 1e20, 1e8 - 0.5, 1, 1, 1, np.exp(-50), np.exp(-700), 0], rtol=1e-14)
 
 
+@pytest.mark.parametrize("a", [3.0, 10.0, 20.0, 30.0, 36.0])
+def test_log1mexp_keeps_what_little_is_taken(a) -> None:
+    """−(q + q²/2 + q³/3 + …) with q = e^{−a}, which 1 − q would round."""
+    q = np.exp(-a)
+    np.testing.assert_allclose(log1mexp(np.float64(a)), -sum(q**k / k for k in range(40, 0, -1)), rtol=2e-15)
+
+
+@pytest.mark.parametrize("s", [60.0, 1e3, 1e4, 1e5])
+def test_narrow_bins_of_a_normal_in_float32(s) -> None:
+    """P(x) → φ(c)/s, to a relative h²/6: a difference of two log Φ would have lost up to all of its digits."""
+    x, loc = np.array([20, 100, 128, 200]), np.float32(100.25)
+    log_p = DiscretisedNormal(np.full(4, loc), float(2 * np.log(s)), 256).log_prob(x)
+    c = (x - np.float64(loc)) / s
+    np.testing.assert_allclose(log_p, -0.5 * (np.log(2 * np.pi) + c**2) - np.log(s), rtol=0, atol=2e-5)
+
+
+def test_the_scale_is_held_where_it_is_said_to_be() -> None:
+    """Between e^−15 and e^80; within, log σ(−d/s) → −d/s for a narrow logistic, and P → 1/(4 s) for a wide one."""
+    v = np.array([-16.0, -14.0, 79.0, 81.0])
+    log_p, (slope,) = slopes(lambda v: DiscretisedLogistic(np.full(4, 3.625), v, 17).log_prob(np.full(4, 3)), v)
+    d = 0.125  # from loc to the edge of the bin
+    exact = [-d * np.exp(15), -d * np.exp(14), -np.log(4) - 79, -np.log(4) - 80]
+    np.testing.assert_allclose(log_p, exact, rtol=1e-12)
+    np.testing.assert_allclose(slope, [0, d * np.exp(14), -1, 0], rtol=1e-9)
+
+
 def test_log1mexp_in_float32() -> None:
     a = np.float32([1e-30, 1e-3, 0.5, 0.7, 5, 90])
     y, (slope,) = slopes(log1mexp, a)
     assert y.dtype == slope.dtype == np.float32
     np.testing.assert_allclose(y, log1mexp(a.astype(np.float64)), rtol=1e-6)
     np.testing.assert_allclose(slope, 1 / np.expm1(a.astype(np.float64)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "loc"), [(np.float32, 1e9), (np.float64, 1e30)])
+def test_a_network_that_is_far_off_still_has_a_likelihood_and_a_slope(dtype, loc) -> None:
+    """log P(x) → −½ d² with d from loc to the edge of the bin that is nearer: no −inf where log Φ(a) = log Φ(b)."""
+    loc = np.array([loc, -loc], dtype)
+    m = Tensor(loc, requires_grad=True)
+    log_p = DiscretisedNormal(m, 0.0, 17).log_prob(np.array([3, 4]))
+    np.sum(log_p).backward()
+    assert log_p.dtype == dtype
+    np.testing.assert_allclose(log_p.data, -0.5 * np.square(loc), rtol=1e-5)
+    np.testing.assert_allclose(m.grad, -loc, rtol=1e-5)
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------

@@ -142,6 +142,16 @@ BAD = {
         ValueError,
         r"f\(z\) has shape \(3, 2, 1\); it must be \(3, 2\)",
     ),
+    "one number for all values": (
+        lambda: enumeration(Q, lambda z: 0.0),
+        ValueError,
+        r"f\(z\) has shape \(\)",
+    ),
+    "one number for all vectors": (
+        lambda: gumbel_softmax(Q, lambda v: 0.0, 0.5, rng=0),
+        ValueError,
+        r"f\(v\) has shape \(\)",
+    ),
     "f of vectors of another shape": (
         lambda: gumbel_softmax(Q, lambda v: v, 0.5, rng=0),
         ValueError,
@@ -159,3 +169,12 @@ BAD = {
 def test_bad_inputs_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [bool, int])
+def test_hits_are_counted_as_floats(dtype):
+    """P(z = 1) of each of two, with f a bool or an integer."""
+    q = Categorical(np.log(np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]], np.float32)))
+    found = enumeration(q, lambda z: (z == 1).astype(dtype))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [0.3, 0.6], rtol=1e-6)

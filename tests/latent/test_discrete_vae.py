@@ -231,6 +231,23 @@ BAD = {
         ValueError,
         "temperature is 0.0; it must be above 0",
     ),
+    "temperature 0, before training": (
+        lambda: vae("straight-through", temperature=0),
+        ValueError,
+        "temperature is 0; it must be above 0",
+    ),
+    "temperature that is no number": (lambda: vae(temperature="cold"), TypeError, "temperature is 'cold'"),
+    "vectors of another shape": (
+        lambda: MODEL.decode_vectors(np.zeros((5, 3, 2))),
+        ValueError,
+        r"v has shape \(5, 3, 2\); the decoder wants \(N, 2, 3\)",
+    ),
+    "masked data": (lambda: MODEL.log_prob(np.ma.masked_equal(X, 0)), TypeError, "x is a masked array"),
+    "masked codes": (
+        lambda: MODEL.decode(np.ma.masked_equal(np.zeros((5, 2), int), 0)),
+        TypeError,
+        "z is a masked array",
+    ),
     "too many codes": (
         lambda: DiscreteVAE(MODEL.encoder, MODEL.decoder, MODEL.likelihood, 30, 2).log_prob(X),
         ValueError,

@@ -272,11 +272,56 @@ BAD = {
         lambda q: pathwise(q, lambda z: np.sum(z, axis=-1), q.rsample(2, rng=0)),
         r"f\(z\) has shape \(2,\); it must be \(2, 3\)",
     ),
+    "a baseline for each sample": (
+        lambda q: score_function(q, square, q.sample(2, rng=0), baseline=np.zeros(2)),
+        r"baseline has shape \(2,\); it must be a number, or broadcast to f\(z\), \(2, 3\)",
+    ),
     "a baseline too large": (
         lambda q: score_function(q, square, q.sample(1, rng=0), baseline=np.zeros((4, 3))),
         r"baseline has shape \(4, 3\); it must be a number, or broadcast to f\(z\), \(1, 3\)",
     ),
 }
+
+
+NO_NUMBERS = {
+    "a list of draws": (lambda q: naive(q, square, [[0.0, 1.0, 2.0]]), "z is a list; it must be an array, drawn by"),
+    "masked draws": (lambda q: naive(q, square, np.ma.masked_less(np.zeros((2, 3)), 1)), "z is a masked array"),
+    "masked values": (
+        lambda q: naive(q, lambda z: np.ma.masked_less(z, 1), np.zeros((2, 3))),
+        r"f\(z\) is a masked array",
+    ),
+    "no baseline": (lambda q: score_function(q, square, np.zeros((2, 3)), None), "baseline is object; .* real numbers"),
+    "a complex baseline": (lambda q: score_function(q, square, np.zeros((2, 3)), 1j), "baseline is complex128"),
+    "a masked baseline": (
+        lambda q: score_function(q, square, np.zeros((2, 3)), np.ma.masked_less(np.zeros(3), 1)),
+        "baseline is a masked array",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), NO_NUMBERS.values(), ids=NO_NUMBERS)
+def test_what_is_no_number_is_refused(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(normals())
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+def test_a_reward_may_be_a_count(dtype):
+    """The baseline ½ would be 0 as an integer, and 0 − 1 of uint8 would be 255."""
+    logits, z = Tensor(np.zeros(2, np.float32), requires_grad=True), np.array([0, 1, 1, 0])
+    for estimate in (leave_one_out, partial(score_function, baseline=0.5)):
+        logits.grad = None
+        E = estimate(Categorical(logits), lambda z: (z == 1).astype(dtype), z)
+        E.backward()
+        assert E.dtype == np.float32
+        b = np.array([2, 1, 1, 2]) / 3 if estimate is leave_one_out else 0.5
+        wanted = np.mean(((z == 1) - b) * (z - 0.5))  # (3); d log q / d logit_1 is z − ½
+        np.testing.assert_allclose(logits.grad, [-wanted, wanted], rtol=1e-6)
+
+
+def test_the_value_of_f_may_be_one_number_only_where_there_is_one():
+    with pytest.raises(ValueError, match=r"f\(z\) has shape \(\); it must be \(2, 3\)"):
+        naive(normals(), lambda z: 0.0, np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize(("call", "message"), BAD.values(), ids=BAD)

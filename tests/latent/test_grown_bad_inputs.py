@@ -19,6 +19,7 @@ from scratchgen.latent import (
     annealed,
     cyclical,
     linear_vae,
+    log_joint,
     sampled,
 )
 from scratchgen.latent.diagnostics import active_units, kl_per_dimension
@@ -175,8 +176,37 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
         ValueError,
         "0 rows",
     ),
+    "infinite bits": (lambda: FreeBitsVAE(*PARTS, latent=2, free=np.inf), ValueError, "free is inf; .* and finite"),
+    "bits that are no number": (lambda: FreeBitsVAE(*PARTS, latent=2, free="1"), TypeError, "free is '1'; .* a number"),
+    "infinite beta": (lambda: step(lambda t: np.inf), ValueError, "schedule gives beta inf"),
+    "a cycle of infinite beta": (lambda: cyclical(np.inf, period=10), ValueError, "beta is inf"),
+    "a cycle of no number": (lambda: cyclical("1", period=10), TypeError, "beta is '1'; it must be a number"),
+    "NaN pseudo-inputs": (lambda: VampPrior(FULL, X * np.nan), ValueError, r"pseudo_inputs has nan at \(0, 0\)"),
+    "a learned prior is not linear": (
+        lambda: as_linear_gaussian(VAE(*linear_parts(), 2, learned_prior=MixturePrior(3, 2, rng=0))),
+        TypeError,
+        r"the prior is a MixturePrior; that of \(1\) is N\(0, I\)",
+    ),
+    "a bound that is no number": (lambda: ConstantVarianceLikelihood(3, least=-np.inf), ValueError, "least is -inf"),
+    "a variance that is no number": (lambda: ConstantVarianceLikelihood(3, "1"), TypeError, "variance is '1'"),
+    "information of one posterior": (
+        lambda: mutual_information(sampled(Independent(Normal(np.zeros(2), 0.0), 1), 2, rng=0)),
+        ValueError,
+        r"q is Independent.*; its batch_shape must be \(N,\)",
+    ),
+    "masked x": (lambda: PLAIN.log_prob(np.ma.masked_equal(X, 1), rng=0), TypeError, "x is a masked array"),
+    "masked x of a joint": (
+        lambda: log_joint(PLAIN, np.ma.masked_equal(X, 1), np.zeros((3, 2), np.float32)),
+        TypeError,
+        "x is a masked array",
+    ),
     "no effective samples": (lambda: effective_sample_size(PLAIN, X, 0, rng=0), ValueError, "samples is 0"),
 }
+
+
+def linear_parts() -> tuple[Module, Module, ConstantVarianceLikelihood]:
+    model = linear_vae(6, 2, rng=0)
+    return model.encoder, model.decoder, model.likelihood
 
 
 class Fixed2(Fixed):

@@ -187,3 +187,9 @@ def test_the_variance_stays_above_its_bound_on_data_without_noise():
     assert likelihood.logvar.item() == -6.0
     likelihood(np.ones((4, 3))).log_prob(np.ones((4, 3))).sum().backward()
     assert np.isfinite(likelihood.raw.grad)
+
+
+def test_the_terms_of_one_sample_are_its_weight():
+    """``elbo`` is (5) of the VAE, not (4): with the same noise it is L_1 itself, sample for sample."""
+    model, noise = iwae(1, 0.3, -0.4), np.random.default_rng(5).normal(size=(1, len(X), 2))
+    np.testing.assert_allclose(model.elbo(X, noise=noise[0]).total.data, model.bound(X, noise=noise).data, rtol=1e-12)

@@ -181,6 +181,15 @@ def test_float32_stays_float32_and_evaluation_needs_no_gradient(estimator):
         np.testing.assert_allclose(estimator(model, x, q, q.rsample(3, rng=0)).data, bound.data, rtol=1e-6)
 
 
+def test_weights_of_one_x_stay_in_float32():
+    assert importance_weighted(np.zeros(5, np.float32)).dtype == np.float32
+
+
+def test_a_scaled_gradient_leaves_the_value_exactly_as_it_is():
+    z = np.random.default_rng(0).normal(size=1000)
+    np.testing.assert_array_equal(scale_gradient(Tensor(z, requires_grad=True), np.full(1000, 0.1)).data, z)
+
+
 def test_a_gradient_can_be_scaled_by_what_broadcasts():
     z, by = Tensor(np.array([[1.0, -2.0], [0.5, 3.0]]), requires_grad=True), np.array([[2.0], [-1.0]])
     y = scale_gradient(z, by)
@@ -208,6 +217,19 @@ BAD = {
         r"for 1 rows of x its batch shape must be \(1,\)",
     ),
     "z of other x": (lambda q: sticking_the_landing(MODEL, X[:1], q, q.rsample(2, rng=0)), r"z has shape \(2, 2, 1\)"),
+    "no axis of samples": (
+        lambda q: sticking_the_landing(MODEL, X, q, q.rsample((), rng=0)),
+        r"z has shape \(2, 1\); it must be \(K, 2, 1\), with at least one sample: q.rsample\(K, …\)",
+    ),
+    "no axis of samples, twice": (
+        lambda q: doubly_reparameterised(MODEL, X, q, q.rsample((), rng=0)),
+        r"z has shape \(2, 1\); it must be \(K, 2, 1\)",
+    ),
+    "two axes of samples": (
+        lambda q: doubly_reparameterised(MODEL, X, q, q.rsample((3, 2), rng=0)),
+        r"z has shape \(3, 2, 2, 1\)",
+    ),
+    "no z": (lambda q: doubly_reparameterised(MODEL, X, q, q.rsample(0, rng=0)), "with at least one sample"),
     "no samples": (lambda q: importance_weighted(np.zeros((0, 3))), r"shape \(0, 3\); .* at least one weight"),
     "a single number": (lambda q: importance_weighted(np.float64(3.0)), r"shape \(\); it must be \(K, …\)"),
 }

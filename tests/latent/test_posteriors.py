@@ -100,7 +100,17 @@ BAD = {
     "posteriors of other data": (
         lambda: table(False).move_to(MultivariateNormal(np.zeros((5, 3)), np.eye(3))),
         ValueError,
-        r"the new values have shape \(5, 6\), the tensor \(4, 6\)",
+        r"posterior is MultivariateNormal\(batch_shape=\(5,\).* its batch_shape must be \(4,\), its event_shape \(3,\)",
+    ),
+    "posteriors of another z": (
+        lambda: table(True).move_to(MultivariateNormal(np.zeros((4, 2)), np.eye(2))),
+        ValueError,
+        r"event_shape=\(2,\).* its event_shape \(3,\)",
+    ),
+    "a single posterior": (
+        lambda: table(False).move_to(MultivariateNormal(np.zeros(3), np.eye(3))),
+        ValueError,
+        r"posterior is MultivariateNormal\(batch_shape=\(\)",
     ),
     "a network is not set": (
         lambda: GaussianPosterior(Linear(5, 6, rng=0), latent=3).move_to(POSTERIORS),

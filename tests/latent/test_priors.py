@@ -243,3 +243,5 @@ def test_the_means_of_a_mixture_differ_at_first():
     assert isinstance(mixture()().components.base, Normal)
     means = MixturePrior(5, 2, rng=0).means.data
     assert np.unique(means).size == means.size
+    many = MixturePrior(2000, 2, rng=0).means.data  # of N(0, I), as the codes will be
+    assert abs(many.std() - 1) < 0.05 and abs(many.mean()) < 0.1

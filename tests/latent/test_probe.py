@@ -88,6 +88,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a column of labels": (lambda: PROBE.fit(H, Y[:, None]), ValueError, r"y has shape \(12, 1\) for 12 rows"),
     "a label short": (lambda: PROBE.accuracy(H, Y[1:]), ValueError, r"y has shape \(11,\) for 12 rows"),
     "a class too many": (lambda: PROBE.fit(H, Y + 1), ValueError, r"labels has 3 at \(2,\); with 3 logits"),
+    "labels that are no integers": (lambda: PROBE.accuracy(H, Y.astype(str)), TypeError, "y is <U21; .* from 0 to 2"),
+    "labels of other classes": (lambda: PROBE.accuracy(H, Y + 1), ValueError, r"y has 3 at \(2,\).* from 0 to 2"),
+    "masked labels": (lambda: PROBE.accuracy(H, np.ma.masked_equal(Y, 1)), TypeError, "y is a masked array"),
+    "a penalty that is no number": (lambda: LinearProbe(3, 2, "1"), TypeError, "penalty is '1'"),
     "no examples": (lambda: PROBE.fit(H[:0], Y[:0]), ValueError, "0 rows; a mean over the examples"),
     "nothing to count": (lambda: PROBE.accuracy(H[:0], Y[:0]), ValueError, "0 rows; a fraction of"),
 }
@@ -102,3 +106,14 @@ def test_bad_inputs(call: Callable[[], Any], error: type[Exception], message: st
 def test_features_of_a_size_that_defeats_the_search_are_an_error() -> None:
     with pytest.raises(RuntimeError, match=r"did not converge: a derivative of its loss is .*; scale h"):
         fitted(np.array([1e9, 1e-3, 1.0, 1e6]) * H, penalty=1e-9)
+
+
+def test_a_failed_search_leaves_the_probe_as_it_was() -> None:
+    probe = fitted()
+    before = {name: t.data.copy() for name, t in probe.parameters().items()}
+    assert probe.W.grad is None and probe.b.grad is None  # nothing for an optimiser to trip over
+    with pytest.raises(RuntimeError, match="did not converge"):
+        probe.fit(np.array([1e9, 1e-3, 1.0, 1e6]) * H, Y)
+    for name, t in probe.parameters().items():
+        np.testing.assert_array_equal(t.data, before[name])
+        assert t.grad is None
