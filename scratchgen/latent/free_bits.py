@@ -51,7 +51,7 @@ class FreeBitsVAE(VAE):
     def __init__(self, encoder: Module, decoder: Module, likelihood: Likelihood, latent: int, free: float) -> None:
         require_number("free", free, least=0)
         super().__init__(encoder, decoder, likelihood, latent)
-        self.free = float(free)  # a NumPy number would make float64 of float32
+        self.free = free
 
     def loss(self, x: Any, rng: Rng) -> Tensor:
         """−L_λ (1): what training minimises, in nats per example.
