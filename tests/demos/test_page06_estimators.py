@@ -87,6 +87,14 @@ def test_the_score_function_of_the_coin_is_unbiased_and_the_relaxed_ones_are_not
         assert page06.relaxed_moments(tau, hard=True)[0] - exact > least
 
 
+def test_the_printed_gradient_of_the_coin_is_the_true_one(stage):
+    p = 1 / (1 + np.exp(-0.5))
+    printed = [
+        re.search(r"the true gradient is (\S+?)(;|$)", line).group(1) for line in stage.results if "0.45" in line
+    ]
+    assert printed == [f"{p * (1 - p) * (0.55**2 - 0.45**2):.4f}"] * 4
+
+
 @pytest.mark.parametrize("hard", [False, True])
 def test_the_relaxed_moments_are_those_of_samples(hard):
     g = page06.relaxed_gradients(0.7, np.random.default_rng(1).logistic(size=50_000), hard)

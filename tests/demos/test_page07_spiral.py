@@ -37,6 +37,13 @@ class Truth:
         return page07.SPIRAL.log_prob(x) - 0.25 - 0.5 / samples
 
 
+class Uneven(Truth):
+    """A bound that is right for every other point, and half a nat too low for the rest."""
+
+    def log_prob(self, x, rng, samples):
+        return page07.SPIRAL.log_prob(x) - 0.5 * (np.arange(len(x)) % 2)
+
+
 class Stretched(Truth):
     """The first coordinate has twice the true standard deviation."""
 
@@ -72,6 +79,14 @@ def test_the_gap_is_between_the_bound_and_the_exact_density_of_the_same_points()
     assert float(gap) == pytest.approx(0.25, abs=0.003) and float(error) == 0.0
     entropy = float(re.search(r"−H = (\S+)", stage.results[0]).group(1))
     assert entropy == pytest.approx(-page07.SPIRAL.entropy(), abs=5e-4)
+
+
+def test_the_error_of_the_gap_is_that_of_a_mean():
+    """Half of 100 gaps are ½ and half 0: their standard deviation is ¼, and that of the mean a tenth of it."""
+    stage = Stage()
+    page07.draw_ladder(stage, Uneven(), page07.SPIRAL.sample(100, rng=0), np.random.default_rng(0))
+    plt.close(stage.figures["page07_bound"])
+    assert stage.results[1] == "gap to the exact log p(x): 0.250 ± 0.025 nats"
 
 
 def test_the_truth_is_drawn_as_a_dashed_line():
