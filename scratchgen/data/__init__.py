@@ -5,6 +5,7 @@
     x = NoisySpiral(std=0.1).sample(1000, rng)          (1000, 2) float64, with known density and entropy
     images, factors = Bars(std=0.1).sample(1000, rng)   (1000, 8, 8) float64, and the two numbers behind each
     x = MarkovSource.random(5, order=2, rng=0).sample(100, length=50, rng=1)    (100, 50) int64, with known entropy
+    train, validation, size, sha256 = documentation()   Python's own documentation, two strings
 
 Nothing here is fetched unless `download` or `mnist_download` is called.
 """
@@ -17,7 +18,9 @@ from scratchgen.data.idx import read_idx
 from scratchgen.data.markov import MarkovSource
 from scratchgen.data.mnist import mnist, mnist_download
 from scratchgen.data.scaling import binarise, one_hot, to_unit
+from scratchgen.data.text import Text, Windows, cover, documentation, draw_windows, text_file
 from scratchgen.data.toys import NoisySpiral, Toy
+from scratchgen.data.vocabulary import Vocabulary
 
 __all__ = [
     "BarSample",
@@ -26,13 +29,20 @@ __all__ = [
     "Dataset",
     "MarkovSource",
     "NoisySpiral",
+    "Text",
     "Toy",
+    "Vocabulary",
+    "Windows",
     "binarise",
+    "cover",
     "digits",
+    "documentation",
     "download",
+    "draw_windows",
     "mnist",
     "mnist_download",
     "one_hot",
     "read_idx",
+    "text_file",
     "to_unit",
 ]
