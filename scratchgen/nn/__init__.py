@@ -2,9 +2,10 @@
 
 ``module`` says what a parameter is, ``initialisations`` where training starts, ``inputs`` what is refused. Then come
 the layers, one a file: ``linear``, ``mlp``, ``layer_norm``, ``dropout``, ``embedding``, and ``conv2d`` on top of
-``convolution``.
+``convolution``. ``causal`` has convolutions that do not see the future.
 """
 
+from scratchgen.nn.causal import CausalConv, past_1d, past_2d
 from scratchgen.nn.conv2d import Conv2d, ConvTranspose2d
 from scratchgen.nn.convolution import conv2d, conv_transpose2d
 from scratchgen.nn.dropout import Dropout
@@ -16,6 +17,7 @@ from scratchgen.nn.module import Module
 
 __all__ = [
     "MLP",
+    "CausalConv",
     "Conv2d",
     "ConvTranspose2d",
     "Dropout",
@@ -25,4 +27,6 @@ __all__ = [
     "Module",
     "conv2d",
     "conv_transpose2d",
+    "past_1d",
+    "past_2d",
 ]
