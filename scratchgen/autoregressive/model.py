@@ -1,0 +1,171 @@
+"""What all autoregressive models share (lecture p. 10): the chain rule, and sampling one component after the other.
+
+    log p(x) = Σ_j log p(x[j] | x[<j])                                                         (1)
+    x[j] = F_j⁻¹(u[j]; x[<j]),  u[j] uniform on [0, 1)                                         (2)
+
+Here x[<j] are the components that come before j in the *order* of the model. All conditionals of a given x are computed
+in one pass, so that log p(x) and its gradient cost no more than a network does. Sampling (2) cannot be done in one:
+each component needs those before it.
+
+A subclass writes ``conditionals``, and must see to it that the conditional of x[j] depends on x[<j] only. ``sample``
+fills x from a blank one, and so relies on it.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor, no_grad
+from scratchgen.autoregressive.inverse import inverse, part
+from scratchgen.distributions import Distribution
+from scratchgen.distributions.arguments import require
+from scratchgen.nn import Module
+from scratchgen.random import Rng, generator
+
+
+class Autoregressive(Module, ABC):
+    """A distribution of x with D components, by its D conditionals; the subclass sets ``dims``, which is D.
+
+    Attributes:
+        dims: the number of components, D.
+        order: the components in the order in which they are drawn, a permutation of 0 … D − 1.
+        symbols: whether x are integers, for categorical conditionals; else x has the dtype of the parameters.
+    """
+
+    dims: int
+    symbols: bool = False
+
+    @property
+    def order(self) -> np.ndarray:
+        """0 … D − 1, unless a subclass has another order."""
+        return np.arange(self.dims)
+
+    @abstractmethod
+    def conditionals(self, x: Any, context: Any = None) -> Distribution:
+        """p(x[j] | x[<j]) for all j in one pass: a batch (B, D) of distributions.
+
+        Args:
+            x: (B, D).
+            context: (B, C), what all conditionals may depend on, for models that take it.
+        """
+
+    def log_prob(self, x: Any, context: Any = None) -> Any:
+        """log p(x) (1) in nats, (B,)."""
+        return np.sum(self.conditionals(x, context).log_prob(x), axis=-1)
+
+    def loss(self, x: Any, *context_and_rng: Any) -> Tensor:
+        """−log p(x), averaged over the batch, in nats per example: ``loss(x, rng)`` or ``loss(x, context, rng)``.
+
+        Raises:
+            ValueError: for an empty batch.
+        """
+        if len(x) == 0:
+            raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
+        context = context_and_rng[0] if len(context_and_rng) > 1 else None
+        return -np.mean(self.log_prob(x, context))
+
+    def conditional(self, x: np.ndarray, j: int, context: Any = None) -> Distribution:
+        """p(x[j] | x[<j]) for one j, a batch (B,); a subclass may have a way that is cheaper than all D of them."""
+        return part(self.conditionals(x, context), (slice(None), j))
+
+    def sample(
+        self,
+        n: int,
+        rng: Rng | None = None,
+        context: Any = None,
+        uniforms: np.ndarray | None = None,
+        given: Any = None,
+        known: Any = None,
+        progress: bool = False,
+    ) -> np.ndarray:
+        """n draws (2), an array (n, D), one component of all of them at a time.
+
+        Args:
+            n: how many.
+            rng: draws the uniform numbers.
+            context: (n, C), for models that take it.
+            uniforms: u itself, (n, D) in [0, 1), instead of ``rng``; column j is for component j.
+            given: values to keep, so that the rest is drawn given them: (k,) or (n, k), for the first k components in
+                the order; with ``known``, (D,) or (n, D), of which the known ones are kept.
+            known: (D,) bool: which components are given. They must come first in the order.
+            progress: report on stderr.
+
+        Raises:
+            TypeError: without rng and uniforms; for n that is no int.
+            ValueError: for a negative n, uniforms of another shape or outside [0, 1), values that do not fit, or known
+                components that come after unknown ones.
+        """
+        u = self.draw_uniforms(n, rng) if uniforms is None else self.check_uniforms(uniforms, n)
+        x = np.zeros((n, self.dims), np.int64 if self.symbols else self.dtype)
+        first = self.keep_given(x, given, known)
+        with no_grad():
+            for done, j in enumerate(self.order[first:], start=first + 1):
+                x[:, j] = inverse(self.conditional(x, int(j), context), u[:, j])
+                if progress:
+                    print(f"\r{done} of {self.dims} components", end="", file=sys.stderr, flush=True)
+        if progress:
+            print(file=sys.stderr)
+        return x
+
+    def draw_uniforms(self, n: int, rng: Rng | None) -> np.ndarray:
+        """u of (2), (n, D), float64."""
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+            raise TypeError(f"n is {n!r}; the number of draws is an int")
+        if n < 0:
+            raise ValueError(f"n is {n}; the number of draws must be 0 or more")
+        if rng is None:
+            raise TypeError("sample needs rng, or the uniforms themselves")
+        return generator(rng).random((n, self.dims))
+
+    def check_uniforms(self, uniforms: Any, n: int) -> np.ndarray:
+        """The uniforms that were given, as float64."""
+        u = np.asarray(uniforms, np.float64)
+        if u.shape != (n, self.dims):
+            raise ValueError(f"uniforms has shape {u.shape}; with n={n} it must be {(n, self.dims)}")
+        require("uniforms", u, lambda value: (value >= 0) & (value < 1), "it must be in [0, 1)")
+        return u
+
+    def keep_given(self, x: np.ndarray, given: Any, known: Any) -> int:
+        """Write the given values into x, and say how many components, the first of the order, they are."""
+        if given is None:
+            if known is not None:
+                raise ValueError("known says which components are given: pass their values as given")
+            return 0
+        given = np.asarray(given)
+        if given.dtype.kind not in ("iu" if self.symbols else "iubf"):
+            raise TypeError(f"given is {given.dtype}; the values of x are {x.dtype}")
+        columns = self.dims if known is not None else given.shape[-1] if given.ndim else 0
+        if given.shape not in ((columns,), (len(x), columns)) or columns > self.dims:
+            k = f"up to {self.dims}" if known is None else f"{self.dims}"
+            raise ValueError(f"given has shape {given.shape}; it must be (k,) or ({len(x)}, k) with k {k}")
+        count = columns if known is None else count_known(np.asarray(known), self.order)
+        first = self.order[:count]
+        x[:, first] = given if known is None else given[..., first]
+        require("given", x[:, first], np.isfinite, "it must be finite")
+        return count
+
+
+def count_known(known: np.ndarray, order: np.ndarray) -> int:
+    """How many components are known, if they are the first of the order.
+
+    Raises:
+        ValueError: for another shape or dtype; with the known components that come too late.
+
+    >>> count_known(np.array([False, True]), np.array([0, 1]))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: components [1] are known, but come after unknown ones in the order, ...
+    """
+    if known.shape != order.shape or known.dtype != bool:
+        raise ValueError(f"known is {known.dtype} of shape {known.shape}; it must be bool of {order.shape}")
+    count = int(np.sum(known))
+    late = [int(j) for j in order[count:] if known[j]]
+    if late:
+        raise ValueError(
+            f"components {late} are known, but come after unknown ones in the order, which would be drawn without "
+            "regard to them; use a model whose order begins with the known ones"
+        )
+    return count
