@@ -51,7 +51,7 @@ def main() -> int:
         return 1
     if options.list:
         for name, module in chosen.items():
-            print(f"{name:20} {module.TITLE} (about {module.SECONDS} s)")
+            print(f"{name:{max(map(len, chosen))}} {module.TITLE} (about {module.SECONDS} s)")
         return 0
     chapters = []
     for i, (name, module) in enumerate(chosen.items(), 1):

@@ -65,12 +65,21 @@ def main(module: Any) -> None:
     print(f"wrote {write_index([chapter], options.out)}")
 
 
+def seed(text: str) -> int:
+    """A seed from the command line."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative; a seed is 0 or more")
+    return int(text)
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that every demo has."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of all random numbers (default 0)")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the pictures (default demos/out)")
-    parser.add_argument("--quick", action="store_true", help="fewer steps and samples: at most 20 s a demo")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer steps and samples: at most 20 s a demo, on an idle machine"
+    )
     parser.add_argument("--show", action="store_true", help="also open each picture in a window")
 
 

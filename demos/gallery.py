@@ -11,6 +11,7 @@ body { font: 17px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 figure { margin: 2.5rem 0; } img { max-width: 100%; height: auto; border: 1px solid #ddd; }
 figcaption { margin-top: .5rem; } code, .equation { font-family: ui-monospace, monospace; font-size: .9em; }
 .equation { background: #f6f4ee; padding: .4rem .8rem; overflow-x: auto; } h2 { margin-top: 3rem; }
+pre.equation { white-space: pre-wrap; }
 """
 
 
@@ -40,9 +41,13 @@ def write_index(chapters: list[Chapter], folder: Path) -> Path:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>scratchgen</title><style>{STYLE}</style></head><body>",
         "<h1>scratchgen</h1>",
+        "<p>One run, in the order of the lecture: pictures with their equations, and figures beside the truth.</p>",
+        "<ol>",
+        *(f'<li><a href="#{i}">{html.escape(chapter.title)}</a></li>' for i, chapter in enumerate(chapters, 1)),
+        "</ol>",
     ]
-    for chapter in chapters:
-        parts.append(f"<h2>{html.escape(chapter.title)}</h2>")
+    for i, chapter in enumerate(chapters, 1):
+        parts.append(f'<h2 id="{i}">{html.escape(chapter.title)}</h2>')
         parts.append(f"<p>Made by <code>{html.escape(chapter.command)}</code></p>")
         if chapter.results:
             lines = html.escape("\n".join(chapter.results))

@@ -15,6 +15,12 @@ covers every byte of it, and it replaces the old one in a single step. The bytes
 The sha256 of an array covers its name, dtype and shape too, so its bytes cannot be read as something else. Checksums
 find accidents; they do not prove who wrote the file. The sizes in the header must add up to the length of the file
 before any array is allocated, and the header is bounded, so a small file cannot ask for much memory.
+
+A model, and an optimiser too, is saved by its state, and loaded into one that was made alike:
+
+    save("vae.ckpt", model.state())
+    arrays, meta = load("vae.ckpt")
+    model.load_state(arrays)
 """
 
 import hashlib

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before anything imports matplotlib: no test needs a screen
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before anything imports NumPy: see demos/__init__.py
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

@@ -50,7 +50,7 @@ class VAE(Module):
         learned_prior: a Module that gives p(z) when it is called, in the place of N(0, I): one of ``priors``.
 
     Raises:
-        TypeError: for latent that is no int; for beta that is no number.
+        TypeError: for latent that is no int, or a likelihood that is none; for beta that is no number.
         ValueError: for latent < 1; for beta that is negative, NaN or inf.
 
     >>> from scratchgen.latent.likelihoods import BernoulliLikelihood
@@ -77,6 +77,10 @@ class VAE(Module):
     ) -> None:
         require_int("latent", latent)
         require_number("beta", beta, least=0)
+        if not isinstance(likelihood, Likelihood):
+            raise TypeError(
+                f"likelihood is {likelihood!r}; it must be one of latent.likelihoods, made for the shape of x"
+            )
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.latent, self.beta, self.analytic_kl, self.learned_prior = latent, beta, analytic_kl, learned_prior
 

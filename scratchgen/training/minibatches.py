@@ -63,7 +63,7 @@ def refused_dtype(what: str, dtype: np.dtype, dtypes: Mapping[np.dtype, str]) ->
     if dtype == np.uint8:
         remedy = (
             "scale images to [0, 1] first, by scratchgen.data.to_unit(images, levels=256), or levels=17 for the "
-            "bundled digits; class numbers by .astype(np.int64)"
+            "bundled digits; class numbers, and grey levels for a CategoricalLikelihood, by .astype(np.int64)"
         )
     elif dtype.kind in "iub":
         remedy = f".astype(np.{wanted}), or np.int64 for class numbers and tokens"

@@ -83,7 +83,7 @@ def test_the_gallery_shows_results_and_pictures_but_no_progress(perform, tmp_pat
 
 def test_the_gallery_has_every_demo_in_order(perform):
     index = perform(demo("First", show), demo("Second", show))
-    assert 0 < index.index("<h2>First</h2>") < index.index("<h2>Second</h2>")
+    assert 0 < index.index('<h2 id="1">First</h2>') < index.index('<h2 id="2">Second</h2>')
 
 
 def test_saved_figures_are_closed(perform):
@@ -103,7 +103,7 @@ def test_ctrl_c_ends_with_a_short_message_and_keeps_what_is_done(perform, capsys
     assert end.value.code == 130
     assert capsys.readouterr().err == f"\ninterrupted; what was finished is in {tmp_path}\n"
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert "<h2>First</h2>" in index and "Second" not in index
+    assert '<a href="#1">First</a>' in index and '<h2 id="1">First</h2>' in index and "Second" not in index
 
 
 def test_ctrl_c_in_a_training_ends_the_demo(monkeypatch):
@@ -111,3 +111,10 @@ def test_ctrl_c_in_a_training_ends_the_demo(monkeypatch):
     monkeypatch.setattr(page09_vae, "fit", lambda *args, **options: History(interrupted=True))
     with pytest.raises(KeyboardInterrupt):
         page09_vae.train(MLP([2, 2], 0), np.zeros((1, 2)), np.zeros((1, 2)), 0, lr=1e-3, weight_decay=0.0)
+
+
+def test_a_negative_seed_is_refused_before_anything_runs(perform, capsys):
+    with pytest.raises(SystemExit) as end:
+        perform(demo("One", show), options=["--seed", "-1"])
+    assert end.value.code == 2
+    assert "-1 is negative; a seed is 0 or more" in capsys.readouterr().err

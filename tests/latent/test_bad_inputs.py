@@ -37,6 +37,11 @@ def images(*shape: int) -> np.ndarray:
 Call = Callable[[], Any]
 MAKING: dict[str, tuple[Call, type[Exception], str]] = {
     "no dimension of z": (lambda: VAE(MODEL.encoder, MODEL.decoder, BITS, latent=0), ValueError, "latent is 0"),
+    "likelihood by name": (
+        lambda: VAE(MODEL.encoder, MODEL.decoder, "categorical", latent=2),
+        TypeError,
+        "likelihood is 'categorical'; it must be one of latent.likelihoods",
+    ),
     "two and no int": (lambda: VAE(MODEL.encoder, MODEL.decoder, BITS, latent=2.0), TypeError, "latent is 2.0; .* int"),
     "negative beta": (lambda: mlp_vae(BITS, beta=-1.0), ValueError, "beta is -1.0"),
     "NaN beta": (lambda: mlp_vae(BITS, beta=float("nan")), ValueError, "beta is nan"),
