@@ -2,9 +2,10 @@
 
 ``module`` says what a parameter is, ``initialisations`` where training starts, ``inputs`` what is refused. Then come
 the layers, one a file: ``linear``, ``mlp``, ``layer_norm``, ``dropout``, ``embedding``, and ``conv2d`` on top of
-``convolution``. ``causal`` has convolutions that do not see the future.
+``convolution``. Two do not see the future: ``causal`` has such convolutions, ``attention`` such attention.
 """
 
+from scratchgen.nn.attention import CausalSelfAttention, causal_attention
 from scratchgen.nn.causal import CausalConv, past_1d, past_2d
 from scratchgen.nn.conv2d import Conv2d, ConvTranspose2d
 from scratchgen.nn.convolution import conv2d, conv_transpose2d
@@ -18,6 +19,7 @@ from scratchgen.nn.module import Module
 __all__ = [
     "MLP",
     "CausalConv",
+    "CausalSelfAttention",
     "Conv2d",
     "ConvTranspose2d",
     "Dropout",
@@ -25,6 +27,7 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "Module",
+    "causal_attention",
     "conv2d",
     "conv_transpose2d",
     "past_1d",

@@ -1,0 +1,193 @@
+"""Causal self-attention: each position looks at those up to its own, and mixes what it finds there (lecture p. 10).
+
+For queries q_i, keys k_j and values v_j of d numbers each,
+
+    s_ij = q_i · k_j / √d   for j ≤ i,  −∞ for j > i                                           (1)
+    p_ij = exp(s_ij) / Σ_j exp(s_ij)           the weights of position i: they sum to 1         (2)
+    y_i  = Σ_j p_ij v_j                                                                        (3)
+
+Without 1/√d the scores of random q and k would have variance d, and (2) would be 0 or 1 from the start. The mask comes
+before the exponential: weights set to 0 after it would not sum to 1, and would depend on the future by their sum. It is
+−∞, since for any finite number there are scores that are lower still.
+
+With g = dL/dy, the derivatives are those of two products and of a softmax between them:
+
+    h_ij = p_ij (g_i · v_j − g_i · y_i) / √d                 dL/ds_ij, over √d                  (4)
+    dL/dq_i = Σ_j h_ij k_j,   dL/dk_j = Σ_i h_ij q_i,   dL/dv_j = Σ_i p_ij g_i                 (5)
+
+In (4), g_i · y_i = Σ_j p_ij (g_i · v_j): the mean that the derivative of a softmax takes off.
+
+Source: Vaswani et al., Attention is all you need, arXiv:1706.03762, equation (1) and section 3.2.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor, custom_rule
+from scratchgen.nn.initialisations import Initialisation, uniform_fan_in
+from scratchgen.nn.inputs import check_dtype, check_features, check_sizes
+from scratchgen.nn.linear import Linear
+from scratchgen.nn.module import Module
+from scratchgen.random import Rng, generator
+
+
+def causal_mask(queries: int, keys: int, dtype: Any = np.float64) -> np.ndarray:
+    """What (1) adds to the scores, (queries, keys): 0 where a query may look, −∞ in its future.
+
+    The queries are the last of ``keys`` positions; there are more keys than queries where the earlier keys were kept.
+
+    >>> causal_mask(2, 3)
+    array([[  0.,   0., -inf],
+           [  0.,   0.,   0.]])
+    """
+    return np.where(np.tri(queries, keys, keys - queries, dtype=bool), 0.0, -np.inf).astype(dtype)
+
+
+def attention_weights(q: Any, k: Any) -> Any:
+    """The weights (2), (…, T, S), for q (…, T, d) and k (…, S, d), whose last T positions are those of q.
+
+    Each row is shifted by its own largest score: by that of all rows, the last digits would depend on the future.
+
+    >>> attention_weights(np.zeros((2, 1)), np.zeros((2, 1)))
+    array([[1. , 0. ],
+           [0.5, 0.5]])
+    """
+    scores = (q * q.shape[-1] ** -0.5) @ np.swapaxes(k, -1, -2)  # (…, T, S)
+    scores += causal_mask(q.shape[-2], k.shape[-2], q.dtype)
+    scores -= np.max(scores, axis=-1, keepdims=True)
+    p = np.exp(scores)
+    p /= p @ np.ones((p.shape[-1], 1), p.dtype)  # a sum over the keys, (…, T, 1)
+    return p
+
+
+def attention_and_weights(q: Any, k: Any, v: Any) -> tuple[Any, Any]:
+    """y (3), and the weights for the derivatives."""
+    if q.ndim < 2 or k.shape != v.shape or (*q.shape[:-2], q.shape[-1]) != (*k.shape[:-2], k.shape[-1]):
+        raise ValueError(
+            f"q has shape {q.shape}, k {k.shape}, v {v.shape}; they must be (…, T, d), (…, S, d), (…, S, d)"
+        )
+    if k.shape[-2] < q.shape[-2] or q.shape[-1] == 0:
+        raise ValueError(f"q has shape {q.shape}, k {k.shape}: there must be as many keys as queries, and d at least 1")
+    if k.shape[-2] == 0:
+        return np.zeros(q.shape, q.dtype), np.zeros((*q.shape[:-1], 0), q.dtype)
+    p = attention_weights(q, k)
+    return p @ v, p
+
+
+def common_factors(g: Any, y: Any, q: Any, k: Any, v: Any, *, kept: Any = None) -> tuple[Any, Any, Any]:
+    """g, p and h of (4)."""
+    p = attention_and_weights(q, k, v)[1] if kept is None else kept
+    h = g @ np.swapaxes(v, -1, -2)
+    h -= np.sum(g * y, axis=-1, keepdims=True)
+    h *= p
+    h *= q.shape[-1] ** -0.5
+    return g, p, h
+
+
+@custom_rule(
+    lambda common, y, q, k, v, *, kept=None: common[2] @ k,
+    lambda common, y, q, k, v, *, kept=None: np.swapaxes(common[2], -1, -2) @ q,
+    lambda common, y, q, k, v, *, kept=None: np.swapaxes(common[1], -1, -2) @ common[0],
+    prepare=common_factors,
+    keep=attention_and_weights,
+)
+def causal_attention(q: Any, k: Any, v: Any) -> Any:
+    """y (3), with derivatives (5): position i is a mean of the values up to i, with weights (2).
+
+    Args:
+        q: queries, (…, T, d), an array or Tensor.
+        k, v: keys and values, (…, S, d) with S ≥ T: the queries belong to the last T of the S positions.
+
+    Returns:
+        (…, T, d).
+
+    Raises:
+        ValueError: for shapes that do not fit.
+
+    >>> v = np.array([[2.0], [4.0]])
+    >>> causal_attention(np.zeros((2, 1)), np.zeros((2, 1)), v)                # the first sees itself, the second both
+    array([[2.],
+           [3.]])
+    """
+    return attention_and_weights(q, k, v)[0]
+
+
+class CausalSelfAttention(Module):
+    """Attention (3) by several heads side by side, each with queries, keys and values of its own made from x.
+
+    Args:
+        width: the number of features of x and of the result.
+        heads: how many; each has d = width / heads.
+        rng: draws the weights.
+        initialise: draws each W, one of ``nn.initialisations``.
+        dtype: of the weights.
+
+    Raises:
+        ValueError: for sizes below 1, or a width that the heads cannot share; in ``forward``, for an x that is not
+            (B, T, width).
+        TypeError: in ``forward``, for an x of another dtype.
+
+    >>> CausalSelfAttention(8, heads=2, rng=0)(np.zeros((5, 3, 8), dtype=np.float32)).shape
+    (5, 3, 8)
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        rng: Rng,
+        initialise: Initialisation = uniform_fan_in,
+        dtype: Any = np.float32,
+    ) -> None:
+        check_sizes(width=width, heads=heads)
+        if width % heads:
+            raise ValueError(f"width is {width}, which {heads} heads cannot share: make it a multiple of {heads}")
+        rng = generator(rng)
+        self.query = Linear(width, width, rng, initialise=initialise, dtype=dtype)
+        self.key = Linear(width, width, rng, initialise=initialise, dtype=dtype)
+        self.value = Linear(width, width, rng, initialise=initialise, dtype=dtype)
+        self.out = Linear(width, width, rng, initialise=initialise, dtype=dtype)
+        self.heads = heads
+
+    def forward(self, x: Any, past: tuple[np.ndarray, np.ndarray] | None = None) -> Any:
+        """(B, T, width) → (B, T, width); with ``past`` also the keys and values of all positions so far.
+
+        Args:
+            x: (B, T, width).
+            past: keys and values of the positions before x, (B, heads, S, d) each; S may be 0. For generation, without
+                a gradient.
+
+        Returns:
+            y, or (y, (keys, values)) if a past is given, with those of x appended to it.
+        """
+        check_dtype(x, self.query.W)
+        check_features(x, self.query.W.shape[0], "CausalSelfAttention")
+        if x.ndim != 3:
+            raise ValueError(
+                f"x has shape {x.shape}, CausalSelfAttention wants (B, T, width): x[None] is a batch of one"
+            )
+        q, k, v = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))  # (B, heads, T, d)
+        if past is None:
+            return self.out(merged(causal_attention(q, k, v)))
+        k = np.concatenate([past[0], k.data], axis=2)  # (B, heads, S + T, d)
+        v = np.concatenate([past[1], v.data], axis=2)
+        return self.out(merged(causal_attention(q, k, v))), (k, v)
+
+    def weights(self, x: Any) -> np.ndarray:
+        """How position i of each head looks at j, equation (2), (B, heads, T, T): what an attention map shows."""
+        q, k = self.split(self.query(x)), self.split(self.key(x))  # (B, heads, T, d)
+        return np.asarray(attention_weights(q.data, k.data))
+
+    def split(self, x: Tensor) -> Tensor:
+        """(B, T, width) → (B, heads, T, d), a view."""
+        batch, length, width = x.shape
+        return x.reshape((batch, length, self.heads, width // self.heads)).transpose((0, 2, 1, 3))
+
+
+def merged(y: Tensor) -> Tensor:
+    """The heads side by side again: (B, heads, T, d) → (B, T, heads · d)."""
+    batch, heads, length, d = y.shape
+    return y.transpose((0, 2, 1, 3)).reshape((batch, length, heads * d))
