@@ -172,9 +172,9 @@ class CausalSelfAttention(Module):
         q, k, v = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))  # (B, heads, T, d)
         if past is None:
             return self.out(merged(causal_attention(q, k, v)))
-        k = np.concatenate([past[0], k.data], axis=2)  # (B, heads, S + T, d)
-        v = np.concatenate([past[1], v.data], axis=2)
-        return self.out(merged(causal_attention(q, k, v))), (k, v)
+        keys = np.concatenate([past[0], k.data], axis=2)  # (B, heads, S + T, d)
+        values = np.concatenate([past[1], v.data], axis=2)
+        return self.out(merged(causal_attention(q, keys, values))), (keys, values)
 
     def weights(self, x: Any) -> np.ndarray:
         """How position i of each head looks at j, equation (2), (B, heads, T, T): what an attention map shows."""
