@@ -40,7 +40,7 @@ class Fused(NamedTuple):
 
     apply: Callable[[Any], tuple[Any, Any]]  # z → y = φ(z), and what the slope needs beside y
     pull: Callable[[Any, Any, Any], Any]  # g, y and that → g φ'(z)
-    needs_more: bool  # than y
+    needs_more: bool  # whether the slope needs more than y
 
 
 FUSED: dict[Callable[..., Any], Fused] = {

@@ -38,8 +38,9 @@ class Operation:
 
     ``rules[i]`` belongs to positional argument i; None means that no derivative is defined there. With ``prepare``,
     every rule gets ``prepare(g, y, x_0, …)`` as its first argument in the place of g: what they share is computed
-    once. With ``keep``, which gives y *and* something that the rules would have to compute again, they find that in
-    their option ``kept``. ``casts`` allows a result of another dtype than the input.
+    once. ``keep`` stands in for ``forward`` where a gradient is needed: it gives y *and* an intermediate result, such
+    as the σ(x) of silu, which ``prepare`` and the rules then find in their option ``kept``. Where that is None, as for
+    second derivatives, they compute it again. ``casts`` allows a result of another dtype than the input.
     """
 
     __slots__ = ("casts", "forward", "keep", "most_args", "name", "options", "partial", "prepare", "rules")

@@ -4,8 +4,8 @@ The divergence of a factorised posterior is a sum over the dimensions of z,
 
     KL(q(z | x) ‖ p(z)) = Σ_j KL(q(z_j | x) ‖ p(z_j)),                                          (1)
 
-and a dimension that the decoder ignores is best set to the prior, at a cost of 0: it has *collapsed*. A unit is called
-active if its posterior mean depends on x at all,
+and a dimension that the decoder ignores is best set to the prior, at a cost of 0: it has *collapsed*. A z_j is called
+an active unit if its posterior mean depends on x at all,
 
     Var_x( E_q[z_j | x] ) > 0.01                                                               (2)
 

@@ -21,7 +21,8 @@ gradient with respect to m, where the true one is 2m or −k sin(km) exp(−k²s
     with b = E[f]               8m² + 10s²                     1/(2s²)
     pathwise                    4s²                            k²/2
 
-The pathwise gradient wins where f is smooth on the scale of s, and the score function where it is rough: for k s > 1.
+The pathwise gradient wins where f is smooth on the scale of s, and the score function where it is rough: without a b
+and averaged over m, for k s > 1.
 
 Each function takes q, f and z, and returns an estimate of E whose *gradient* is the estimate of ∇E: to be minimised or
 maximised like the expectation itself. z is drawn outside, ``q.sample(K, rng)`` or ``q.rsample(K, rng)``, so a test can

@@ -8,7 +8,7 @@
 ½ Var(w) / (K p(x)²), since an average of K weights varies less than one of them. That (2) never falls is Jensen's
 inequality once more: the average of K weights is an average of averages of fewer, over all ways of leaving some out.
 
-*What it is good for.* The ELBO draws the model towards those whose posterior q can be. L_K does so less: it is enough
+*What it is good for.* The ELBO favours models whose posterior is of the form of q. L_K does so less: it is enough
 that some samples of q lie where the posterior is. *What it costs*: K passes through the decoder. And the less the bound
 depends on q, the more of its gradient to φ is noise: for large K, the ratio of its mean to its standard deviation falls
 as 1/√K (Rainforth et al.). That of the doubly reparameterised gradient (``path_estimators``), which has the same mean,

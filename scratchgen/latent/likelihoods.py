@@ -1,6 +1,6 @@
 """What a decoder says of x: the distribution p(x | z) whose parameters a network computes from z.
 
-A network gives k numbers for each component of x; a *likelihood* makes a distribution of them:
+A network gives k ``numbers`` for each component of x; a *likelihood* makes a distribution of them:
 
     BernoulliLikelihood           k = 1: logits                  x in {0, 1}
     GaussianLikelihood            k = 2: mean and log-variance   x real; the variance depends on z, as on lecture p. 7

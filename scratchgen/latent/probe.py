@@ -3,9 +3,9 @@
     p(y = c | h) = softmax(h W + b)_c                                     logistic regression    (1)
     minimise  −(1/n) Σ_i log p(y_i | h_i) + ½ penalty · |W|²                                     (2)
 
-h are codes, pixels, or any other features; they stay as they are, and only W and b are fitted. (2) is convex, and with
-a penalty above 0 it has one optimum, so the result depends on the features alone: not on a learning rate or a seed.
-At the optimum the derivative of (2) is 0:
+h are codes, pixels, or any other features; they stay as they are, and only W and b are fitted. (2) is convex. With a
+penalty above 0 and data of every class it has one optimum, but for a number added to all of b, which changes no
+probability. So the result depends on the data alone: not on a learning rate or a seed. There the derivative in W is 0:
 
     (1/n) Σ_i (p(· | h_i) − onehot(y_i)) h_iᵀ + penalty · W = 0                                  (3)
 

@@ -11,7 +11,7 @@ With q̄(z) = (1/N) Σ_n q(z | x_n), the aggregate posterior over the data,
 
     R = I + KL(q̄ ‖ p),    I = E_data E_q[log q(z | x) − log q̄(z)],    0 ≤ I ≤ log N             (2)
 
-I is the mutual information of z and the number n of its x: what z tells. KL(q̄ ‖ p) is what a better prior would save,
+I is the mutual information of z and the index n of its x: what z tells. KL(q̄ ‖ p) is what a better prior would save,
 and 0 where draws from the prior are like codes of data. Since I ≤ log N, it is of use for N well above e^R only.
 
 The *effective sample size* of K importance weights, (Σ w)² / Σ w², is K where q is the posterior, and near 1 where q
