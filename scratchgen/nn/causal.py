@@ -95,6 +95,8 @@ class CausalConv(Module):
         n_in, n_out: the numbers of channels of x and of y.
         offsets: one step for each axis of places, such as ``past_1d`` and ``past_2d`` list them.
         rng: draws W, and b uniformly between ±1/√fan_in.
+        by_rows: of (row, column) only the row counts as time, so that an offset in the own row may lead to the right:
+            for an x that knows, all along a row, no more than the rows above it.
         initialise: draws W, one of ``nn.initialisations``.
         dtype: of W and b.
 
@@ -118,11 +120,12 @@ class CausalConv(Module):
         n_out: int,
         offsets: Sequence[Offset],
         rng: Rng,
+        by_rows: bool = False,
         initialise: Initialisation = uniform_fan_in,
         dtype: Any = np.float32,
     ) -> None:
         check_sizes(n_in=n_in, n_out=n_out)
-        self.offsets = checked_offsets(offsets)
+        self.offsets = checked_offsets(offsets, by_rows)
         rng, k = generator(rng), len(self.offsets)
         self.W = Tensor(initialise((k, n_in, n_out), rng, dtype=dtype), requires_grad=True)
         self.b = Tensor(uniform((n_out,), (k * n_in) ** -0.5, rng, dtype), requires_grad=True)
@@ -138,7 +141,7 @@ class CausalConv(Module):
         return linear(shifted(x, self.offsets), self.W.reshape(k * n_in, n_out), self.b)
 
 
-def checked_offsets(offsets: Sequence[Offset]) -> list[Offset]:
+def checked_offsets(offsets: Sequence[Offset], by_rows: bool = False) -> list[Offset]:
     """The offsets as tuples of ints.
 
     Raises:
@@ -147,7 +150,7 @@ def checked_offsets(offsets: Sequence[Offset]) -> list[Offset]:
     found = [tuple(int(step) for step in offset) for offset in offsets]
     if not found or len({len(o) for o in found}) > 1 or not found[0] or len(set(found)) < len(found):
         raise ValueError(f"offsets is {found}; give at least one, all of the same length and each once")
-    future = [o for o in found if o > (0,) * len(o)]
+    future = [o for o in found if (o[:1] if by_rows else o) > (0,) * (1 if by_rows else len(o))]
     if future:
         raise ValueError(f"offsets {future} lead to the future; those of a causal convolution are at most 0")
     return found

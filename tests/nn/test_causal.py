@@ -110,6 +110,12 @@ def test_the_right_upper_neighbour_is_no_future():
     assert CausalConv(1, 1, [(-1, 1)], rng=0).offsets == [(-1, 1)]
 
 
+def test_by_rows_the_own_row_is_no_future_but_the_row_below_is():
+    assert CausalConv(1, 1, [(0, 1)], rng=0, by_rows=True).offsets == [(0, 1)]
+    with pytest.raises(ValueError, match="lead to the future"):
+        CausalConv(1, 1, [(1, -1)], rng=0, by_rows=True)
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [((2, 5), r"x\[\.\.\., None\] adds the axis"), ((2, 5, 3), r"expected \(batch, places, 1\)")],

@@ -1,0 +1,134 @@
+"""PixelCNN: convolutions on the plane that see all pixels before, and none after (lecture p. 10).
+
+One stack of masked k × k convolutions has a *blind spot*: to reach a pixel far to the upper right, it would have to go
+to the right within a row, and the mask allows that only on the way up, so one column a row at most. Two stacks have none:
+
+    v[i, j]   the vertical stack knows all rows above i                                        (1)
+    h[i, j]   the horizontal stack knows row i to the left of j, and is told v[i, j]           (2)
+
+(1) may look to both sides as far as it likes: all it meets is above row i. Both begin without the present place and go
+on with it, and are gated, where G(a, g) = tanh(a) · σ(g):
+
+    vˡ⁺¹ = vˡ + G(Vˡ(vˡ)),    hˡ⁺¹ = hˡ + G(Hˡ(hˡ) + Vˡ(vˡ) @ U) @ W                          (3)
+
+Source: van den Oord et al., Conditional image generation with PixelCNN decoders, arXiv:1606.05328, §2.1 to §2.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor, silu
+from scratchgen.autoregressive.causal_conv import gated
+from scratchgen.autoregressive.pixels import PixelModel
+from scratchgen.nn import CausalConv, Dropout, Linear, Module
+from scratchgen.nn.initialisations import normal
+from scratchgen.nn.inputs import check_sizes
+from scratchgen.random import Rng, generator
+
+
+def rows_above(reach: int, present: bool) -> list[tuple[int, int]]:
+    """Offsets of the vertical stack: ``reach`` rows above, and with ``present`` the own row too, to both sides.
+
+    >>> rows_above(1, present=False)
+    [(-1, -1), (-1, 0), (-1, 1)]
+    """
+    return [(i, j) for i in range(-reach, int(present)) for j in range(-reach, reach + 1)]
+
+
+def row_before(reach: int, present: bool) -> list[tuple[int, int]]:
+    """Offsets of the horizontal stack: to the left, and with ``present`` the place itself.
+
+    >>> row_before(2, present=True)
+    [(0, -2), (0, -1), (0, 0)]
+    """
+    return [(0, j) for j in range(-reach, int(present))]
+
+
+class TwoStacks(Module):
+    """One layer (3) of both stacks.
+
+    Args:
+        width: channels of v and of h.
+        reach: how far the convolutions look.
+        dropout: the rate at which gated features are left out.
+        rng: draws the weights.
+        dtype: of the weights.
+    """
+
+    def __init__(self, width: int, reach: int, dropout: float, rng: Rng, dtype: Any = np.float32):
+        rng = generator(rng)
+        self.above = CausalConv(width, 2 * width, rows_above(reach, present=True), rng, by_rows=True, dtype=dtype)
+        self.before = CausalConv(width, 2 * width, row_before(reach, present=True), rng, dtype=dtype)
+        self.told = Linear(2 * width, 2 * width, rng, dtype=dtype)
+        self.out = Linear(width, width, rng, dtype=dtype)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, v: Tensor, h: Tensor, rng: Rng | None = None) -> tuple[Tensor, Tensor]:
+        """(batch, height, width, channels) twice → the same shapes; ``rng`` is needed in training only."""
+        above = self.above(v)
+        change = self.out(self.dropout(gated(self.before(h) + self.told(above)), rng))
+        return v + self.dropout(gated(above), rng), h + change
+
+
+class PixelCNN(PixelModel):
+    """p(x) of grey images, flattened in raster order, equations (1) to (3).
+
+    Args:
+        size: height and width of the images.
+        levels: how many grey levels there are.
+        rng: draws the weights.
+        width: channels of the two stacks.
+        layers: how many layers (3).
+        first, reach: how far the first convolutions look, and those of the layers.
+        dropout: the rate at which features are left out in training.
+        dtype: of the weights.
+
+    Raises:
+        ValueError: for sizes less than 1, a dropout outside [0, 1), or layers that do not reach from corner to corner.
+
+    >>> model = PixelCNN((8, 8), 17, rng=0).eval()
+    >>> model.log_prob(np.zeros((3, 64), dtype=int)).shape
+    (3,)
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        levels: int,
+        rng: Rng,
+        width: int = 32,
+        layers: int = 5,
+        first: int = 3,
+        reach: int = 1,
+        dropout: float = 0.3,
+        dtype: Any = np.float32,
+    ) -> None:
+        height, columns = size
+        check_sizes(height=height, columns=columns, levels=levels, width=width, layers=layers, first=first, reach=reach)
+        if first + layers * reach < max(size) - 1:
+            raise ValueError(
+                f"the layers reach {first + layers * reach} rows and columns, {max(size) - 1} are needed: "
+                "add layers, or enlarge first or reach"
+            )
+        rng = generator(rng)
+        self.size, self.dims, self.levels = (height, columns), height * columns, levels
+        self.above = CausalConv(2 * levels - 1, width, rows_above(first, present=False), rng, dtype=dtype)
+        self.before = CausalConv(2 * levels - 1, width, row_before(first, present=False), rng, dtype=dtype)
+        self.position = Tensor(normal((height, columns, width), 0.02, rng, dtype), requires_grad=True)
+        self.layers = [TwoStacks(width, reach, dropout, rng, dtype) for _ in range(layers)]
+        self.dropout = Dropout(dropout)
+        self.out = Linear(width, levels, rng, dtype=dtype)
+
+    def network(self, code: Any, rng: Rng | None = None) -> Tensor:
+        """Logits (B, D, levels) of all pixels."""
+        rng = None if rng is None else generator(rng)
+        code = code.reshape(-1, *self.size, code.shape[-1])
+        v = self.above(code) + self.position
+        h = v + self.before(code)
+        for layer in self.layers:
+            v, h = layer(v, h, rng)
+        logits = self.out(self.dropout(silu(h), rng))
+        return logits.reshape(-1, self.dims, self.levels)

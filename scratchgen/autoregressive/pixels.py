@@ -1,0 +1,83 @@
+"""What the two convolutional models of grey images share: how levels enter the network, and dropout in the loss.
+
+A level k of V enters as V + V − 1 numbers, which say which level it is and how it compares with the others:
+
+    [k = 0], …, [k = V − 1],   [k > 0], …, [k > V − 2]                                         (1)
+
+The first half alone would do; the second tells the network from the start that levels 7 and 8 are alike.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor
+from scratchgen.autoregressive.model import Autoregressive
+from scratchgen.distributions import Categorical
+from scratchgen.random import Rng
+
+
+def level_code(x: np.ndarray, levels: int, dtype: Any = np.float32) -> np.ndarray:
+    """The numbers (1) of integers x of any shape, (…, 2 levels − 1).
+
+    >>> level_code(np.array([2]), levels=4)
+    array([[0., 0., 1., 0., 1., 1., 0.]], dtype=float32)
+    """
+    k = np.arange(levels)
+    return np.concatenate([x[..., None] == k, x[..., None] > k[:-1]], axis=-1).astype(dtype)
+
+
+class PixelModel(Autoregressive):
+    """log p(x) = Σ_j log p(x[j] | x[1..j−1]) over pixels in raster order, with a categorical for each.
+
+    A subclass sets ``dims`` and ``levels``, and writes ``network``.
+    """
+
+    symbols = True
+    levels: int
+
+    @abstractmethod
+    def network(self, code: Any, rng: Rng | None = None) -> Tensor:
+        """Logits (B, D, levels) from the code (1) of the pixels, (B, D, 2 levels − 1).
+
+        The logits of pixel j may depend on the code of the pixels before j only. ``rng`` draws the dropout in training.
+        """
+
+    def conditionals(self, x: Any, context: Any = None, rng: Rng | None = None) -> Categorical:
+        """p(x[j] | x[<j]) for all pixels, a batch (B, D).
+
+        Args:
+            x: integers from 0 to levels − 1, (B, D).
+            context: None; there are no conditional models of this kind.
+            rng: draws the dropout; needed in training only.
+
+        Raises:
+            TypeError: for x that are not integers.
+            ValueError: for x of another shape or out of range; for a context; in training, without an rng.
+        """
+        if context is not None:
+            raise ValueError(f"context was given, but {type(self).__name__} takes none")
+        x = np.asarray(x)
+        if x.dtype.kind not in "iu":
+            raise TypeError(f"x is {x.dtype}; grey levels are integers from 0 to {self.levels - 1}")
+        if x.ndim != 2 or x.shape[1] != self.dims:
+            hint = f": x.reshape(-1, {self.dims})" if x.ndim > 2 and np.prod(x.shape[1:]) == self.dims else ""
+            raise ValueError(f"x has shape {x.shape}, expected (batch, {self.dims}){hint}")
+        wrong = np.argwhere((x < 0) | (x >= self.levels))
+        if len(wrong):
+            index = tuple(wrong[0].tolist())
+            raise ValueError(f"x has {x[index]} at {index}; grey levels are 0 to {self.levels - 1}")
+        return Categorical(self.network(level_code(x, self.levels, self.dtype), rng))
+
+    def loss(self, x: Any, rng: Rng | None = None) -> Tensor:
+        """−log p(x), averaged over the batch, in nats per image; with dropout in training, which ``rng`` draws.
+
+        Raises:
+            ValueError: for an empty batch; in training, without an rng.
+        """
+        if len(x) == 0:
+            raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
+        return -np.sum(self.conditionals(x, rng=rng).log_prob(x)) / len(x)
