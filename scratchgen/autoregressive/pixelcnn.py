@@ -1,8 +1,8 @@
 """PixelCNN: convolutions on the plane that see all pixels before, and none after (lecture p. 10).
 
 One stack of masked k × k convolutions has a *blind spot*: the mask allows a step to the right only together with one
-upwards, of (k − 1)/2 columns a row at most, so pixels in the rows above that are far to the right are never reached. Two
-stacks have no blind spot:
+upwards, of (k − 1)/2 columns a row at most. So pixels in the rows above that are far to the right are never reached.
+Two stacks have no blind spot:
 
     v[i, j]   the vertical stack knows all rows above i                                        (1)
     h[i, j]   the horizontal stack knows row i to the left of j, and is told v[i, j]           (2)
