@@ -5,8 +5,8 @@ Each unit has a *degree*. An input and its output have their position in the ord
     mask of a hidden layer = degree of the unit after ≥ degree of the unit before              (1)
     mask of the output     = degree of the output   > degree of the unit before                (2)
 
-Along a path degrees never fall, and rise at the end: so output b sees no input a ≥ b. It sees *all* a < b only if there
-is a hidden unit of degree a in every layer: for b = a + 1 no other will do. So degrees are dealt out in turn, not drawn.
+Along a path degrees never fall, and rise at the end: so output b sees no input a ≥ b. It sees all a < b only if there
+is a hidden unit of degree a in every layer, as for b = a + 1 no other will do. So degrees are dealt out, not drawn.
 
 Source: Germain et al., MADE, arXiv:1502.03509, equations (8), (9) and (13).
 """
@@ -14,6 +14,7 @@ Source: Germain et al., MADE, arXiv:1502.03509, equations (8), (9) and (13).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def masks(order: Any, hidden: Sequence[int]) -> list[np.ndarray]:
            [0, 0, 1]])
     """
     m = degrees(order, hidden)
-    result = [after >= before[:, None] for before, after in zip(m, m[1:])] + [m[0] > m[-1][:, None]]
+    result = [after >= before[:, None] for before, after in pairwise(m)] + [m[0] > m[-1][:, None]]
     paths = np.linalg.multi_dot([mask.astype(float) for mask in result]) if hidden else result[0].astype(float)
     cut = (m[0] > m[0][:, None]) & (paths == 0)
     if cut.any():
