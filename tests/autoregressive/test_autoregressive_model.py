@@ -155,3 +155,14 @@ def test_an_empty_batch_and_unknown_distributions_are_refused() -> None:
         part(object(), 0)  # type: ignore[arg-type]
     with pytest.raises(NotImplementedError, match="shared"):
         part(Mixture(np.zeros(2), Normal(np.zeros((3, 2)), 0.0)), 0)
+
+
+@pytest.mark.parametrize("p", [*LEVELS, *CONTINUOUS], ids=repr)
+def test_a_part_has_the_log_prob_of_the_whole(p: Distribution) -> None:
+    x = np.array([[1, 0]]) if isinstance(p, Categorical) else np.array([[1.0, 0.0]])
+    for j in (0, 1):
+        np.testing.assert_array_equal(part(p, (slice(None), j)).log_prob(x[:, j]), p.log_prob(x)[:, j])
+
+
+def test_a_level_of_probability_0_is_not_drawn_even_by_u_0() -> None:
+    assert inverse(Categorical(np.array([[-np.inf, 0.0, 0.0]])), np.zeros(1)) == 1
