@@ -6,8 +6,8 @@
     q = p_0                                          smoothing "add", then α V q = α            (4)
     p(x[1..L]) = ∏_t p_m(x[t] | x[t−m+1..t−1]),  m = min(t, n)                                  (5)
 
-count(s) is Σ_c count(s c), so each conditional (2) sums to 1, whatever q is, if q does. α V is how many observations the
-prior guess q is worth. With (4) all symbols are guessed alike after a context that was not seen; with (3) the guess is
+count(s) is Σ_c count(s c), so each conditional (2) sums to 1, whatever q is, if q does. α V is how many observations
+the prior guess q is worth. With (4) all symbols are guessed alike after a context that was not seen; with (3) the guess is
 that of the shorter context, which was seen more often.
 
 Sources: (2, 3) D. MacKay and L. Bauman Peto, *A hierarchical Dirichlet language model*, Natural Language Engineering 1
@@ -39,13 +39,13 @@ class NGram:
 
     Raises:
         TypeError: for tokens that are no integers, or a number of another type.
-        ValueError: for tokens that are no symbols, or of another shape; for numbers out of range; for a V^n that 64 bits
-            cannot number.
+        ValueError: for tokens that are no symbols, or of another shape; for numbers out of range; for a V^n that 64
+            bits cannot number.
 
     >>> model = NGram([0, 1, 0, 1, 1], symbols=2, n=2, alpha=0.5, smoothing="add")
-    >>> model.probabilities([[0], [1]])                             # (2): (0 + ½) / 3, (2 + ½) / 3;  (1 + ½) / 3 twice
-    array([[0.16..., 0.83...],
-           [0.5    , 0.5    ]])
+    >>> model.probabilities([[0], [1]]).round(3)                    # (0 + ½) / 3, (2 + ½) / 3;  (1 + ½) / 3 twice
+    array([[0.167, 0.833],
+           [0.5  , 0.5  ]])
     """
 
     def __init__(self, tokens: Any, symbols: int, n: int, alpha: float = 0.05, smoothing: str = "interpolated") -> None:

@@ -67,12 +67,12 @@ def test_samples_follow_the_uniforms():
 def test_with_enough_memory_it_approaches_the_entropy_rate():
     """Order 2 needs n = 3: there the excess is about the KL of counting, parameters / 2N; n = 1 and 2 stay above."""
     source = MarkovSource.random(symbols=4, order=2, rng=0)
-    train, fresh = (source.sample(1, 200_000, rng=seed)[0] for seed in (1, 2))
+    train, fresh = (source.sample(1, 20_000, rng=seed)[0] for seed in (1, 2))
     limit = -source.log_prob(fresh[None])[0] / len(fresh)  # of these data, so that their chance cancels
     excess = [module.NGram(train, 4, n).nats(fresh) - limit for n in (1, 2, 3)]
     assert excess[0] > excess[1] > 0.01
-    assert 0 < excess[2] < 1e-3
-    assert limit == pytest.approx(source.entropy_rate, abs=0.01)
+    assert 0 < excess[2] < 3e-3
+    assert limit == pytest.approx(source.entropy_rate, abs=0.03)
 
 
 BAD = {
