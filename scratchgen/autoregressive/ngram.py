@@ -7,8 +7,8 @@
     p(x[1..L]) = ∏_t p_m(x[t] | x[t−m+1..t−1]),  m = min(t, n)                                  (5)
 
 count(s) is Σ_c count(s c), so each conditional (2) sums to 1, whatever q is, if q does. α V is how many observations
-the prior guess q is worth. With (4) all symbols are guessed alike after a context that was not seen; with (3) the guess is
-that of the shorter context, which was seen more often.
+the prior guess q is worth. With (4) all symbols are guessed alike after a context that was not seen; with (3) the guess
+is that of the shorter context, which was seen more often.
 
 Sources: (2, 3) D. MacKay and L. Bauman Peto, *A hierarchical Dirichlet language model*, Natural Language Engineering 1
 (1995), with one α for all orders; (4) D. Jurafsky and J. Martin, *Speech and Language Processing*, chapter on n-gram
@@ -85,7 +85,7 @@ class NGram:
     def smoothed(self, contexts: np.ndarray, following: np.ndarray) -> np.ndarray:
         """p(c | s) (2) of contexts (…, m) and symbols that follow them, with shapes that broadcast; m < n."""
         V, longest = self.symbols, contexts.shape[-1]
-        p = np.float64(1 / V)  # (1)
+        p = np.full((), 1 / V)  # (1)
         for m in range(longest + 1) if self.smoothing == "interpolated" else [longest]:
             s = self.numbered(contexts[..., longest - m :])
             joint, given = found(self.counts[m], s * V + following), found(self.contexts[m], s)
