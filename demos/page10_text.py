@@ -33,8 +33,8 @@ def run(stage: Stage, seed: int) -> None:
         "page10_ngrams",
         "How much memory does a model need?",
         "−1/N Σ_t log p(x[t] | x[t−n+1..t−1])",
-        "Nats per symbol of fresh data. Left: a Markov source of order 2; n = 3 comes down to its entropy rate, dashed. "
-        "Right: Python's documentation. Interpolation with shorter contexts keeps a long memory useful for longer.",
+        "Nats per symbol of fresh data. Left: a Markov source of order 2; n = 3 comes down to its entropy rate. Right: "
+        "Python's documentation. Guessing by shorter contexts (interpolated) makes more of a long memory.",
     )
 
 
