@@ -15,10 +15,11 @@ from scratchgen.data import MarkovSource, Vocabulary, documentation
 from scratchgen.plotting import curves
 
 TITLE = "Page 10: n-grams, and what they cost a symbol"
-SECONDS = 12
+SECONDS = 5
 LENGTH = 20_000  # symbols of the Markov source
 LADDER = range(1, 9)
 SHOWN = (1, 2, 3, 5, 8)  # n of the generated texts
+PER_SYMBOL = "nats per symbol"
 
 
 def run(stage: Stage, seed: int) -> None:
@@ -50,7 +51,7 @@ def on_source(stage: Stage, ax: object, rng: np.random.Generator) -> None:
         f"Markov source of order 2: 3-gram {cost[3]:.4f} nats a symbol, entropy rate {source.entropy_rate:.4f}; {free} "
         f"parameters are expected to cost about {free} / {2 * LENGTH:,} = {free / 2 / LENGTH:.4f}"
     )
-    curves({"n-gram": (list(LADDER), list(cost.values()))}, ax, {"entropy rate": source.entropy_rate}, "n")
+    curves({"n-gram": (list(LADDER), list(cost.values()))}, ax, {"entropy rate": source.entropy_rate}, "n", PER_SYMBOL)
     ax.set_title("Markov source of order 2")  # type: ignore[attr-defined]
 
 
@@ -71,7 +72,9 @@ def on_documentation(stage: Stage, ax: object, seed: int) -> None:
             f"documentation, smoothing {smoothing!r}: best {nats[best]:.4f} nats a character, n = {LADDER[best]}; "
             f"uniform {np.log(V):.4f}"
         )
-    curves({name: (list(LADDER), nats) for name, nats in cost.items()}, ax, {"uniform": float(np.log(V))}, "n")
+    curves(
+        {name: (list(LADDER), nats) for name, nats in cost.items()}, ax, {"uniform": float(np.log(V))}, "n", PER_SYMBOL
+    )
     ax.set_title("Python's documentation")  # type: ignore[attr-defined]
     for n in SHOWN:
         drawn = NGram(train, V, n).sample(1, 160, seed)[0]

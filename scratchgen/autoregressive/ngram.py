@@ -118,7 +118,7 @@ class NGram:
             raise ValueError("tokens is empty; a mean takes at least one symbol")
         return -float(self.log_prob(stream[None])[0]) / len(stream)
 
-    def sample(self, n: int, length: int, rng: Rng = 0, uniforms: Any = None) -> np.ndarray:
+    def sample(self, n: int, length: int, rng: Rng | None = None, uniforms: Any = None) -> np.ndarray:
         """n sequences (5), (n, length) int64.
 
         Args:
@@ -126,11 +126,16 @@ class NGram:
                 its uniform number.
 
         Raises:
+            TypeError: without rng and uniforms.
             ValueError: for a negative n or length; for uniforms of another shape, or outside [0, 1).
         """
         if n < 0 or length < 0:
             raise ValueError(f"n is {n} and length is {length}; both must be 0 or more")
-        u = generator(rng).random((n, length)) if uniforms is None else np.asarray(uniforms, np.float64)
+        if uniforms is None:
+            if rng is None:
+                raise TypeError("sample needs rng, or the uniforms themselves")
+            uniforms = generator(rng).random((n, length))
+        u = np.asarray(uniforms, np.float64)
         if u.shape != (n, length):
             raise ValueError(f"uniforms has shape {u.shape}; with n={n} and length={length} it must be {(n, length)}")
         require("uniforms", u, lambda value: (value >= 0) & (value < 1), "they must be in [0, 1)")

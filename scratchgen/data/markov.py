@@ -106,7 +106,7 @@ class MarkovSource:
         known = min(length, self.order)
         return float(entr(self.marginal(known)).sum()) + (length - known) * self.entropy_rate
 
-    def sample(self, n: int, length: int, rng: Rng = 0, uniforms: Any = None) -> np.ndarray:
+    def sample(self, n: int, length: int, rng: Rng | None = None, uniforms: Any = None) -> np.ndarray:
         """n independent sequences (1), (n, length) int64.
 
         Args:
@@ -114,7 +114,7 @@ class MarkovSource:
                 probability exceeds uniforms[:, t].
 
         Raises:
-            TypeError: for n or length that is no int, or rng that is no Generator or seed.
+            TypeError: for n or length that is no int, or rng that is no Generator or seed; without rng and uniforms.
             ValueError: for a negative n or length; for uniforms of another shape, or outside [0, 1).
 
         >>> MarkovSource([[0.9, 0.1], [0.5, 0.5]]).sample(1, 5, uniforms=np.array([[0.8, 0.9, 0.49, 0.5, 0.95]]))
@@ -123,7 +123,11 @@ class MarkovSource:
         require_int("n", n, least=0)
         require_int("length", length, least=0)
         shape = (n, length)
-        u = generator(rng).random(shape) if uniforms is None else np.asarray(uniforms, np.float64)
+        if uniforms is None:
+            if rng is None:
+                raise TypeError("sample needs rng, or the uniforms themselves")
+            uniforms = generator(rng).random(shape)
+        u = np.asarray(uniforms, np.float64)
         if u.shape != shape:
             raise ValueError(f"uniforms has shape {u.shape}; with n={n} and length={length} it must be {shape}")
         require("uniforms", u, lambda value: (value >= 0) & (value < 1), "they must be in [0, 1)")

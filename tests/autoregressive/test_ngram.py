@@ -86,6 +86,7 @@ BAD = {
     "no stream": (lambda: module.NGram([0], 2, 1).nats([]), ValueError, "tokens is empty"),
     "one sequence": (lambda: module.NGram([0], 2, 1).log_prob([0]), ValueError, "x has shape (1,)"),
     "uniforms": (lambda: module.NGram([0], 2, 1).sample(1, 2, uniforms=[[0.5]]), ValueError, "it must be (1, 2)"),
+    "no rng": (lambda: module.NGram([0], 2, 1).sample(1, 2), TypeError, "sample needs rng, or the uniforms themselves"),
     "negative n": (lambda: module.NGram([0], 2, 1).sample(-1, 2), ValueError, "n is -1"),
 }
 

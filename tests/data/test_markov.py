@@ -161,6 +161,7 @@ BAD = {
     "one sequence": (lambda: TWO.log_prob(np.zeros(3, int)), ValueError, "one sequence is x[None]"),
     "symbol 2": (lambda: TWO.log_prob(np.array([[0, 2]])), ValueError, "x has 2 at (0, 1); 1 of 2 values: symbols are"),
     "symbol −1": (lambda: TWO.log_prob(np.array([[-1, 0]])), ValueError, "x has -1 at (0, 0)"),
+    "no rng": (lambda: TWO.sample(1, 1), TypeError, "sample needs rng, or the uniforms themselves"),
     "length": (lambda: TWO.sample(1, -1, 0), ValueError, "length is -1; it must be at least 0"),
     "uniforms": (lambda: TWO.sample(1, 2, uniforms=np.zeros((2, 2))), ValueError, "it must be (1, 2)"),
     "uniform 1": (lambda: TWO.sample(1, 1, uniforms=np.ones((1, 1))), ValueError, "they must be in [0, 1)"),
