@@ -158,7 +158,7 @@ class Transformer(Autoregressive):
         Args:
             n: how many.
             rng: draws one uniform number for each symbol that is not of the prompt.
-            temperature, top_k, top_p: see ``truncation.truncated``; the model itself is temperature 1 without the others.
+            temperature, top_k, top_p: see ``truncation.truncated``; temperature 1 alone is the model itself.
             prompt: integers (k,), with which all begin.
             uniforms: the uniform numbers themselves, (n, length), instead of ``rng``; those of the prompt are not used.
             length: how long with the prompt; by default D.

@@ -50,7 +50,7 @@ class TransformerBlock(Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Any, rng: Rng | None = None, past: Past | None = None) -> Any:
-        """(B, T, width) → the same shape; with ``past``, also the keys and values so far, as ``CausalSelfAttention``."""
+        """(B, T, width) → the same shape; with ``past``, also the keys and values so far: see attention."""
         mixed = self.attention(self.norms[0](x), past)
         if past is not None:
             mixed, past = mixed
