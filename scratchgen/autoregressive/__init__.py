@@ -2,7 +2,8 @@
 
 Read ``model`` first, what most of them share, and ``inverse``, how a component is drawn by a uniform number of its own;
 ``ngram``, which only counts; then ``pixels``, ``causal_conv`` and ``pixelcnn``, two models of images with grey levels.
-``masks`` are those of a network whose outputs each see the inputs before it.
+``transformer``, with ``truncation``, is the model of languages. ``masks`` are those of a network in which each output
+sees the inputs before it.
 """
 
 from scratchgen.autoregressive.causal_conv import CausalConvNet
@@ -10,5 +11,6 @@ from scratchgen.autoregressive.inverse import inverse, part
 from scratchgen.autoregressive.model import Autoregressive
 from scratchgen.autoregressive.ngram import NGram
 from scratchgen.autoregressive.pixelcnn import PixelCNN
+from scratchgen.autoregressive.transformer import Transformer
 
-__all__ = ["Autoregressive", "CausalConvNet", "NGram", "PixelCNN", "inverse", "part"]
+__all__ = ["Autoregressive", "CausalConvNet", "NGram", "PixelCNN", "Transformer", "inverse", "part"]

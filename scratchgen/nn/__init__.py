@@ -2,7 +2,8 @@
 
 ``module`` says what a parameter is, ``initialisations`` where training starts, ``inputs`` what is refused. Then come
 the layers, one a file: ``linear``, ``mlp``, ``layer_norm``, ``dropout``, ``embedding``, and ``conv2d`` on top of
-``convolution``. Two do not see the future: ``causal`` has such convolutions, ``attention`` such attention.
+``convolution``. Two do not see the future: ``causal`` has such convolutions, ``attention`` such attention;
+``transformer_block`` is made of it.
 """
 
 from scratchgen.nn.attention import CausalSelfAttention, causal_attention
@@ -15,6 +16,7 @@ from scratchgen.nn.layer_norm import LayerNorm
 from scratchgen.nn.linear import Linear
 from scratchgen.nn.mlp import MLP
 from scratchgen.nn.module import Module
+from scratchgen.nn.transformer_block import TransformerBlock
 
 __all__ = [
     "MLP",
@@ -27,6 +29,7 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "Module",
+    "TransformerBlock",
     "causal_attention",
     "conv2d",
     "conv_transpose2d",
