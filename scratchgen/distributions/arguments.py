@@ -180,11 +180,12 @@ def require_noise(noise: Any, n: int | Shape, shape: Shape, dtype: np.dtype) -> 
 
     Raises:
         TypeError: for another dtype; for a masked array.
-        ValueError: for another shape than n + shape.
+        ValueError: for another shape than n + shape; for NaN or inf in a plain array, with its index.
     """
     noise, expected = floats("noise", noise, dtype), shape_of(n) + shape
     if noise.shape != expected:
         raise ValueError(f"noise has shape {noise.shape}; with n={n} it must be {expected}")
+    require("noise", noise, np.isfinite, "it must be finite")
     return noise
 
 

@@ -78,7 +78,8 @@ def require_symmetric(covariance: np.ndarray) -> None:
     require_square("covariance", covariance.shape)
     require("covariance", covariance, np.isfinite, "it must be finite")
     difference = covariance - np.swapaxes(covariance, -1, -2)
-    allowed = 100 * np.finfo(covariance.dtype).eps * np.max(np.abs(covariance), initial=0)
+    std = np.sqrt(np.abs(np.diagonal(covariance, axis1=-2, axis2=-1)))  # what is small beside one C_ij may not be so
+    allowed = 100 * np.finfo(covariance.dtype).eps * std[..., :, None] * std[..., None, :]  # beside another
     require("covariance − covarianceᵀ", difference, lambda x: np.abs(x) <= allowed, "it must be symmetric")
 
 

@@ -180,9 +180,17 @@ def straight_through(x: Any) -> Any:
     Args:
         x: (…, K), a Tensor or array, such as samples of ``Concrete``.
 
+    Raises:
+        TypeError: for a dtype that is not float32 or float64; for a masked array.
+        ValueError: for no categories; for NaN or inf in a plain array.
+
     >>> straight_through(np.array([[0.2, 0.5, 0.3]]))
     array([[0., 1., 0.]])
     """
+    x = array_of("x", x)
+    if not np.shape(x) or np.shape(x)[-1] == 0:
+        raise ValueError(f"x has shape {np.shape(x)}; it must be (…, K) with at least one category")
+    require("x", x, np.isfinite, "it must be finite")
     plain = values(x)
     hot = np.zeros_like(plain)
     np.put_along_axis(hot, np.argmax(plain, axis=-1, keepdims=True), 1, axis=-1)

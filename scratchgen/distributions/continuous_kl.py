@@ -97,7 +97,7 @@ def with_distance(q: Distribution, distance: Any, p: Laplace) -> Any:
 def kl_laplace(q: Laplace, p: Laplace) -> Any:
     """Equation (6): never negative, and 0 for q = p."""
     d, t = q.log_scale - p.log_scale, np.abs(q.loc - p.loc) * inverse_scale(q.log_scale)
-    return (np.expm1(d) - d) + np.exp(d) * (np.expm1(-t) + t)
+    return (np.expm1(d) - d) + inverse_scale(-d) * (np.expm1(-t) + t)  # eᵈ, finite: or it would be ∞ · 0 at t = 0
 
 
 @closed_form(Uniform, Uniform)

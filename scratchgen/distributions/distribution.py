@@ -32,6 +32,23 @@ def values(x: Any) -> np.ndarray:
     return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 
+def require_distribution(name: str, value: Any) -> None:
+    """Refuse what is no distribution, such as a list of some.
+
+    Raises:
+        TypeError: with what it is.
+
+    >>> require_distribution("components", [])
+    Traceback (most recent call last):
+    TypeError: components is a list; it must be a Distribution, such as Normal(mean, logvar), which may be a batch
+    """
+    if not isinstance(value, Distribution):
+        got = type(value).__name__
+        raise TypeError(
+            f"{name} is a {got}; it must be a Distribution, such as Normal(mean, logvar), which may be a batch"
+        )
+
+
 class Distribution(ABC):
     """A probability distribution, or a batch of them; see the module for its shapes.
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.distributions.arguments import Shape
-from scratchgen.distributions.distribution import Distribution
+from scratchgen.distributions.distribution import Distribution, require_distribution
 from scratchgen.random import Rng
 
 
@@ -27,7 +27,7 @@ class Independent(Distribution):
         event_dims: how many become event axes, 1 or more.
 
     Raises:
-        TypeError: for event_dims that is no int.
+        TypeError: for a base that is no distribution; for event_dims that is no int.
         ValueError: for event_dims that is not from 1 to the number of batch axes.
 
     >>> from scratchgen.distributions import Normal
@@ -39,6 +39,7 @@ class Independent(Distribution):
     """
 
     def __init__(self, base: Distribution, event_dims: int) -> None:
+        require_distribution("base", base)
         if isinstance(event_dims, bool) or not isinstance(event_dims, (int, np.integer)):
             raise TypeError(f"event_dims is {event_dims!r}; it must be an int")
         if not 0 < event_dims <= len(base.batch_shape):

@@ -19,7 +19,7 @@ from scratchgen.autodiff import gaussian_kl
 from scratchgen.distributions.bernoulli import Bernoulli
 from scratchgen.distributions.categorical import Categorical
 from scratchgen.distributions.discrete_kl import bernoulli_kl, categorical_kl
-from scratchgen.distributions.distribution import Distribution
+from scratchgen.distributions.distribution import Distribution, require_distribution
 from scratchgen.distributions.independent import Independent
 from scratchgen.distributions.normal import Normal
 
@@ -52,7 +52,7 @@ def kl_divergence(q: Distribution, p: Distribution) -> Any:
 
     Raises:
         NotImplementedError: for a pair without a closed form.
-        TypeError: for float32 beside float64.
+        TypeError: for what is no distribution; for float32 beside float64.
         ValueError: for events of different shapes; for batch shapes that do not broadcast, or (n,) beside (n, 1).
 
     Source: Cover and Thomas, Elements of Information Theory, 2006, section 2.3.
@@ -62,6 +62,8 @@ def kl_divergence(q: Distribution, p: Distribution) -> Any:
     """
     form = CLOSED_FORMS.get((type(q), type(p)))
     if form is None:
+        require_distribution("q", q)
+        require_distribution("p", p)
         raise NotImplementedError(
             f"no closed form of KL({type(q).__name__} ‖ {type(p).__name__}); divergence(q, p, rng) estimates it"
         )
@@ -75,6 +77,8 @@ def require_alike(q: Distribution, p: Distribution) -> None:
     Raises:
         TypeError, ValueError: as ``kl_divergence``.
     """
+    require_distribution("q", q)
+    require_distribution("p", p)
     if q.dtype != p.dtype:
         raise TypeError(f"q is {q.dtype} and p {p.dtype}; convert the parameters of one with .astype")
     if q.event_shape != p.event_shape:

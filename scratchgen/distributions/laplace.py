@@ -51,6 +51,5 @@ class Laplace(LocationScale):
 
     @staticmethod
     def standard_quantile(u: Any) -> Any:
-        """Equation (3); 1 − u is exact for u ≥ ½."""
-        left, half = np.less(u, 0.5), np.full_like(u, 0.5)
-        return np.where(left, np.log(2.0 * np.where(left, u, half)), -np.log(2.0 * (1.0 - np.where(left, half, u))))
+        """Equation (3); 1 − u is exact for u ≥ ½. Each half is finite where the other is meant."""
+        return np.where(np.less(u, 0.5), np.log(2.0 * u), -np.log(2.0 * (1.0 - u)))

@@ -25,7 +25,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor, log_softmax, logsumexp, softmax
 from scratchgen.distributions.arguments import Shape, require_shape, shape_of, unmasked
 from scratchgen.distributions.categorical import Categorical
-from scratchgen.distributions.distribution import Distribution
+from scratchgen.distributions.distribution import Distribution, require_distribution
 from scratchgen.random import Rng, generator
 
 
@@ -38,7 +38,8 @@ class Mixture(Distribution):
             batch of the other.
 
     Raises:
-        TypeError: for another dtype of logits than float32 and float64, or than that of the components.
+        TypeError: for another dtype of logits than float32 and float64, or than that of the components; for
+            components that are no distribution.
         ValueError: for NaN or inf in plain logits; for other shapes.
 
     >>> from scratchgen.distributions import Normal
@@ -54,6 +55,7 @@ class Mixture(Distribution):
     """
 
     def __init__(self, logits: Any, components: Distribution) -> None:
+        require_distribution("components", components)
         self.choice, self.components = Categorical(logits), components
         self.logits, self.dtype, self.event_shape = self.choice.logits, components.dtype, components.event_shape
         if self.logits.dtype != self.dtype:

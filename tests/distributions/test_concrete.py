@@ -208,6 +208,11 @@ def test_straight_through_has_one_hot_values_and_the_gradient_of_x() -> None:
     np.testing.assert_array_equal(straight_through(softmax(logits)), hot)
 
 
+def test_float32_may_sum_to_1_as_nearly_as_it_can() -> None:
+    x = np.full(3, np.float32(1 / 3)) + np.float32(1e-5)
+    assert np.isfinite(Concrete(np.zeros(3, np.float32), 0.5).log_prob(x))
+
+
 # -- what is refused ---------------------------------------------------------------------------------------------------
 
 P = Concrete(np.zeros(3), 0.5)
@@ -226,12 +231,27 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
     "integers": (lambda: Concrete(np.zeros(3, int), 1.0), TypeError, "logits is int64"),
     "x of 0": (lambda: P.log_prob([0.5, 0.5, 0.0]), ValueError, r"x has 0.0 at \(2,\).*use log_prob_of_logits"),
     "x that sums to 1.1": (lambda: P.log_prob(THIRDS + 1 / 30), ValueError, r"Σ x has 1.09.*it must be 1; did you"),
+    "x that sums to 1 + 1e-6": (lambda: P.log_prob(THIRDS + 1e-6 / 3), ValueError, "Σ x has 1.000001"),
     "one-hot integers": (lambda: P.log_prob(np.array([0, 1, 0])), TypeError, "x is int64"),
     "x of another K": (lambda: P.log_prob(np.array([0.5, 0.5])), ValueError, r"x has shape \(2,\).*\(3,\)"),
     "NaN in y": (lambda: P.log_prob_of_logits([0, np.nan, 0.0]), ValueError, r"y has nan at \(1,\)"),
     "y of another dtype": (lambda: P.log_prob_of_logits(np.zeros(3, np.float32)), TypeError, "y is float32"),
     "no rng": (lambda: P.rsample(3), TypeError, "needs rng, or the noise"),
     "noise of another shape": (lambda: P.rsample(2, noise=np.zeros(3)), ValueError, r"n=2 it must be \(2, 3\)"),
+    "noise that is NaN": (
+        lambda: P.rsample((), noise=np.array([0, np.nan, 0])),
+        ValueError,
+        r"noise has nan at \(1,\)",
+    ),
+    "straight through integers": (
+        lambda: straight_through(np.array([1, 2])),
+        TypeError,
+        "x is int64; it must be float",
+    ),
+    "straight through a mask": (lambda: straight_through(np.ma.zeros(3)), TypeError, "x is a masked array"),
+    "straight through NaN": (lambda: straight_through(np.array([0.1, np.nan])), ValueError, r"x has nan at \(1,\)"),
+    "straight through a number": (lambda: straight_through(0.5), ValueError, r"x has shape \(\); it must be \(…, K\)"),
+    "straight through nothing": (lambda: straight_through(np.zeros((2, 0))), ValueError, "at least one category"),
     "mean": (lambda: P.mean, NotImplementedError, "average samples"),
     "variance": (lambda: P.variance, NotImplementedError, "by samples"),
     "entropy": (lambda: P.entropy(), NotImplementedError, "average −log_prob"),

@@ -142,6 +142,7 @@ def test_the_cdf_of_a_vector_is_the_product() -> None:
     got = p.cdf(x)
     assert got.shape == (2,)
     np.testing.assert_allclose(got, base.cdf(x)[:, 0] * base.cdf(x)[:, 1] * base.cdf(x)[:, 2], rtol=1e-14)
+    np.testing.assert_allclose(Independent(base, 2).cdf(x), np.prod(got), rtol=1e-14)
     share = np.mean(np.all(p.sample(N, rng=0) <= x, axis=-1), axis=0)
     error = np.sqrt(got * (1 - got) / N)
     assert np.all(np.abs(share - got) < Z * error) and Z * error.max() < 0.01
@@ -315,6 +316,10 @@ def test_beyond_the_range_of_floats_it_is_finite_at_its_location(cls: Any, log_s
     y, gradients = truth.slopes(lambda x, m, s: cls(m, s).log_prob(x), one, one, log_scale * one)
     np.testing.assert_allclose(y, cls.standard_log_prob(0.0) - log_scale, rtol=1e-6)
     np.testing.assert_array_equal(gradients, [[0, 0], [0, 0], [-1, -1]])
+
+
+def test_the_middle_of_an_interval_near_the_largest_float() -> None:
+    assert Uniform(1.2e308, 1.6e308).mean == pytest.approx(1.4e308, rel=1e-15)
 
 
 def test_a_uniform_density_at_and_beyond_its_ends() -> None:

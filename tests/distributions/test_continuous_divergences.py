@@ -105,6 +105,14 @@ def test_kl_of_laplace_distributions_keeps_its_digits(log_scale: float, step: fl
         np.testing.assert_allclose(kl_divergence(q, p), exact_kl_of_laplace(q, p), rtol=rtol)
 
 
+def test_kl_to_a_laplace_too_narrow_for_a_float_is_infinite() -> None:
+    """Equation (6) for eᵈ above the largest float: infinite also where the locations are equal, not ∞ · 0."""
+    with np.errstate(over="ignore"):
+        for loc in (0.0, 1.0):
+            assert kl_divergence(Laplace(loc, 0.0), Laplace(0.0, -800.0)) == np.inf
+    np.testing.assert_allclose(kl_divergence(Laplace(0.0, 0.0), Laplace(0.0, -700.0)), np.exp(700.0), rtol=1e-12)
+
+
 @pytest.mark.parametrize("log_scale", [-300.0, 300.0])
 @pytest.mark.parametrize(("kind_q", "kind_p"), truth.MIXED_ON_THE_LINE)
 def test_kl_at_extreme_scales(kind_q: str, kind_p: str, log_scale: float) -> None:
@@ -285,6 +293,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
         TypeError,
         "samples is 10.0; it must be an int",
     ),
+    "numbers for q": (lambda: divergence(np.zeros(2), Normal(0.0, 0.0), 0), TypeError, "q is a ndarray; it must be a"),
     "no rng": (
         lambda: divergence(Normal(0.0, 0.0), Logistic(0.0, 0.0), None),  # type: ignore[arg-type]
         TypeError,

@@ -249,6 +249,11 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
         ValueError,
         r"logits has shape \(4,\), and components have the batch shape \(3,\); they must be the same",
     ),
+    "a list of components": (
+        lambda: Mixture(np.zeros(3), [ONE] * 3),
+        TypeError,
+        "components is a list; it must be a D",
+    ),
     "no axis of components": (lambda: Mixture(np.zeros(3), Normal(0.0, 0.0)), ValueError, r"batch shape \(\)"),
     "another batch": (
         lambda: Mixture(np.zeros((4, 3)), Normal(np.zeros((5, 3)), 0.0)),

@@ -213,6 +213,12 @@ def test_kl_of_full_and_diagonal_covariances(full: Any, diagonal: Any) -> None:
         np.testing.assert_allclose(kl, 0, atol=1e-14)
 
 
+def test_kl_of_full_and_diagonal_covariances_keeps_float32() -> None:
+    p = MultivariateNormal(SINGLE, np.eye(3, dtype=np.float32))
+    q = Independent(Normal(SINGLE, SINGLE), 1)
+    assert {kl_divergence(a, b).dtype for a, b in ((p, p), (p, q), (q, p))} == {np.dtype(np.float32)}
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("step", [1e-15, 1e-12, 1e-9, 1e-6, 1e-3])
 def test_kl_near_p_is_never_negative(step: float, dtype: type) -> None:
@@ -266,6 +272,19 @@ def test_what_is_above_the_diagonal_of_a_tensor_is_not_used() -> None:
     np.testing.assert_array_equal(p.covariance.data, expected.covariance)
     _, (slope,) = slopes(lambda L: MultivariateNormal(mean, L).log_prob(x), full)
     assert np.all(np.triu(slope, 1) == 0) and np.all(slope[np.tril_indices(3)] != 0)
+
+
+def test_a_covariance_is_as_symmetric_as_its_own_columns_are_large() -> None:
+    """Rounding is allowed for in units of std_i std_j: beside a large variance a small block may still be wrong."""
+    scale = np.outer([1e8, 1.0, 1e-8], [1e8, 1.0, 1e-8])
+    C = np.array([[2.0, 0.5, 0.3], [0.5, 1.0, 0.2], [0.3, 0.2, 3.0]])
+    rounded = C * (1 + 1e-15 * np.triu(np.ones((3, 3)), 1)) * scale
+    p = MultivariateNormal.from_covariance(np.zeros(3), rounded)
+    np.testing.assert_allclose(p.covariance, C * scale, rtol=1e-14)
+    wrong = np.where(np.triu(np.ones((3, 3)), 1) > 0, 0.9 * C, C) * scale
+    wrong[0] = wrong[:, 0]  # right beside the large variance, wrong elsewhere
+    with pytest.raises(ValueError, match=r"covariance − covarianceᵀ has .* at \(1, 2\); 2 of 9 values: it must be sym"):
+        MultivariateNormal.from_covariance(np.zeros(3), wrong)
 
 
 SINGLE = np.zeros(3, np.float32)
