@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratchgen.data.quadrature import gauss_legendre, log_integral
+from scratchgen.data.quadrature import gauss_legendre, log_integral, require_few
 from scratchgen.data.toys import require_positive
 from scratchgen.distributions.arguments import require, shape_of, unmasked
 from scratchgen.random import Rng, generator
@@ -46,7 +46,7 @@ class Bars:
 
     Raises:
         TypeError: for a std that is no number.
-        ValueError: for a std that is not above 0 and finite.
+        ValueError: for a std that is not above 0 and finite, or so small that (4) needs more than 5 million nodes.
 
     >>> bars = Bars(std=0.1)
     >>> images, factors = bars.sample(5, rng=0)
@@ -64,6 +64,7 @@ class Bars:
             t, w = gauss_legendre(low, high, panels=math.ceil((high - low) * math.sqrt(SIDE) / (6 * self.std)))
             nodes.append(t)
             weights.append(w / (high - low))  # with the density of the factor
+        require_few(len(nodes[0]) * len(nodes[1]))
         self.nodes = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1).reshape(-1, 2)
         self.weights = np.outer(*weights).ravel()
         self.rows = self.render(self.nodes)[:, 0]  # (nodes, 8): all rows of an image are alike
@@ -73,9 +74,10 @@ class Bars:
         """The images r(f) (2) without noise, (n, 8, 8), of factors (n, 2).
 
         Raises:
+            TypeError: for a masked array.
             ValueError: for factors of another shape.
         """
-        factors = np.asarray(factors, np.float64)
+        factors = np.asarray(unmasked("factors", factors), np.float64)
         if factors.ndim != 2 or factors.shape[1] != len(FACTORS):
             raise ValueError(f"factors has shape {factors.shape}, expected (n, 2): {' and '.join(FACTORS)}")
         position, brightness = factors[:, :1], factors[:, 1:]
@@ -89,6 +91,8 @@ class Bars:
             TypeError: for n that is no int, or rng that is no Generator or seed.
             ValueError: for a negative n.
         """
+        if isinstance(n, (tuple, list)):
+            raise TypeError(f"n is {n!r}; the number of images is an int")
         rng = generator(rng)
         low, high = np.transpose(list(FACTORS.values()))
         factors = rng.uniform(low, high, (*shape_of(n), len(FACTORS)))

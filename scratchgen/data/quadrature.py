@@ -15,20 +15,39 @@ import numpy as np
 
 ORDER = 16  # nodes in each panel
 BLOCK = 1 << 19  # numbers in memory at a time
+MOST_NODES = 5_000_000  # of a rule, or points of a grid
 
 
 def gauss_legendre(low: float, high: float, panels: int) -> tuple[np.ndarray, np.ndarray]:
     """The nodes t_k and weights w_k of (1), both (16 × panels,); the weights sum to high − low.
 
+    Raises:
+        ValueError: for more than 5 million nodes.
+
     >>> t, w = gauss_legendre(0.0, 2.0, panels=3)
     >>> round(float(w @ t**2), 12)                     # 2³ / 3
     2.666666666667
     """
+    require_few(ORDER * panels)
     nodes, weights = np.polynomial.legendre.leggauss(ORDER)  # on [−1, 1]
     edges = np.linspace(low, high, panels + 1)
     half = np.diff(edges)[:, None] / 2
     centres = edges[:-1, None] + half
     return (centres + half * nodes).ravel(), (half * weights).ravel()
+
+
+def require_few(nodes: int) -> None:
+    """Refuse so many nodes, or points of a grid, that memory might not hold them.
+
+    Raises:
+        ValueError: with their number.
+
+    >>> require_few(100**4)
+    Traceback (most recent call last):
+    ValueError: so little noise needs 100,000,000 nodes, and at most 5,000,000 are taken: raise std
+    """
+    if nodes > MOST_NODES:
+        raise ValueError(f"so little noise needs {nodes:,} nodes, and at most {MOST_NODES:,} are taken: raise std")
 
 
 def log_integral(log_f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -49,5 +68,7 @@ def log_integral(log_f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, weigh
     for start in range(0, len(x), rows):
         block = log_f(x[start : start + rows]) + log_w  # (m, nodes)
         top = block.max(axis=1, keepdims=True)
-        total[start : start + rows] = top[:, 0] + np.log(np.exp(block - top).sum(axis=1))
+        top = np.where(np.isfinite(top), top, 0)  # exp(l) is 0 at every node, far away: or −∞ − (−∞) would be NaN
+        with np.errstate(divide="ignore"):
+            total[start : start + rows] = top[:, 0] + np.log(np.exp(block - top).sum(axis=1))
     return total

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.data.quadrature import gauss_legendre, log_integral
+from scratchgen.data.quadrature import gauss_legendre, log_integral, require_few
 from scratchgen.distributions.arguments import require, shape_of, unmasked
 from scratchgen.random import Rng, generator
 
@@ -63,6 +63,9 @@ class Toy(ABC):
 
         The midpoint rule: for a smooth p that vanishes at the edges its error falls faster than any power of the
         spacing.
+
+        Raises:
+            ValueError: as ``grid``.
         """
         if self._entropy is None:
             from scipy.special import entr  # −p log p, and 0 at p = 0
@@ -72,8 +75,13 @@ class Toy(ABC):
         return self._entropy
 
     def grid(self) -> tuple[np.ndarray, float]:
-        """Points (m, 2) that cover the square, no further apart than ``spacing``, and the area that each stands for."""
+        """Points (m, 2) that cover the square, no further apart than ``spacing``, and the area that each stands for.
+
+        Raises:
+            ValueError: where noise is so thin that this takes more than 5 million points.
+        """
         cells = math.ceil(2 * self.radius / self.spacing)
+        require_few(cells**2)
         step = 2 * self.radius / cells
         axis = -self.radius + step * (np.arange(cells) + 0.5)
         return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2), step * step
@@ -90,8 +98,8 @@ class NoisySpiral(Toy):
 
     Raises:
         TypeError: for numbers that are none.
-        ValueError: for numbers that are not above 0 and finite. Without noise there is no density; ``curve`` has the
-            points of the spiral itself.
+        ValueError: for numbers that are not above 0 and finite, or noise so thin that (4) needs more than 5 million
+            nodes. Without noise there is no density; ``curve`` has the points of the spiral itself.
 
     >>> spiral = NoisySpiral(std=0.2)
     >>> x = spiral.sample(5, rng=0)

@@ -110,6 +110,9 @@ def test_shapes_and_types() -> None:
 BARS = module.Bars(STD)
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no noise": (lambda: module.Bars(0.0), ValueError, "std is 0.0; it must be above 0"),
+    "noise too thin for memory": (lambda: module.Bars(1e-3), ValueError, "noise needs .* nodes, .*: raise std"),
+    "images in rows": (lambda: BARS.sample((2, 3), rng=0), TypeError, r"n is \(2, 3\); the number of images is an int"),
+    "masked factors": (lambda: module.Bars.render(np.ma.zeros((1, 2))), TypeError, "factors is a masked array"),
     "text for noise": (lambda: module.Bars("0.1"), TypeError, "std is '0.1'; it must be a number"),
     "fewer than no images": (lambda: BARS.sample(-1, rng=0), ValueError, "n is -1; .* 0 or more"),
     "the module np.random": (lambda: BARS.sample(2, rng=np.random), TypeError, "np.random, whose state is global"),

@@ -147,12 +147,19 @@ def test_shapes_and_types() -> None:
     np.testing.assert_array_equal(spiral.sample(5, rng=7), spiral.sample(5, np.random.default_rng(7)))
 
 
+def test_far_away_the_density_is_0() -> None:
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(SPIRAL.log_prob(np.array([[1e200, 0.0], [0.0, -1e300]])), -np.inf)
+
+
 SPIRAL = toys.NoisySpiral(std=0.5)
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no noise": (lambda: toys.NoisySpiral(std=0.0), ValueError, "std is 0.0; it must be above 0"),
     "negative noise": (lambda: toys.NoisySpiral(end_std=-0.1), ValueError, "end_std is -0.1"),
     "NaN noise": (lambda: toys.NoisySpiral(std=float("nan")), ValueError, "std is nan"),
     "infinite size": (lambda: toys.NoisySpiral(size=float("inf")), ValueError, "size is inf.*finite"),
+    "noise too thin for memory": (lambda: toys.NoisySpiral(std=1e-6), ValueError, "nodes, and at most 5,000,000 are"),
+    "noise too thin for a grid": (lambda: toys.NoisySpiral(std=5e-3).entropy(), ValueError, "13,.* nodes.*raise std"),
     "no turns": (lambda: toys.NoisySpiral(turns=0), ValueError, "turns is 0"),
     "text for noise": (lambda: toys.NoisySpiral(std="0.1"), TypeError, "std is '0.1'; it must be a number"),
     "a bool for noise": (lambda: toys.NoisySpiral(std=True), TypeError, "std is True"),
