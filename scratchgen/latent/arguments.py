@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.autodiff import Tensor
 from scratchgen.distributions import Distribution
-from scratchgen.distributions.arguments import floats, require
+from scratchgen.distributions.arguments import floats, require, unmasked
 
 Shape = tuple[int, ...]
 
@@ -67,14 +68,53 @@ def require_rows(x: Any, what: str, least: int = 1) -> None:
     """Refuse a batch with too few rows for what is computed from it: a mean over no rows is NaN.
 
     Raises:
-        ValueError: with the number of rows.
+        ValueError: with the number of rows; for a single number.
 
     >>> require_rows(np.zeros((0, 3)), "a mean over the batch")
     Traceback (most recent call last):
     ValueError: x has 0 rows; a mean over the batch needs at least 1
     """
+    if not np.shape(x):
+        raise ValueError("x has shape (); it must be a batch, with one row for each example")
     if len(x) < least:
         raise ValueError(f"x has {len(x)} rows; {what} needs at least {least}")
+
+
+def batch_of(x: Any, event_shape: Shape) -> Any:
+    """x as a Tensor or array, if it is a batch (B, *event_shape), of any dtype.
+
+    Raises:
+        TypeError: for a masked array.
+        ValueError: with both shapes.
+
+    >>> batch_of(np.zeros(3), (3,))
+    Traceback (most recent call last):
+    ValueError: x has shape (3,); it must be (B, 3); one x is x[None]
+    """
+    if not isinstance(x, Tensor):
+        x = np.asarray(unmasked("x", x))
+    if x.ndim == 0 or x.shape[1:] != event_shape:
+        expected = f"({', '.join(['B', *map(str, event_shape)])}{'' if event_shape else ','})"
+        hint = "; one x is x[None]" if x.shape == event_shape else ""
+        raise ValueError(f"x has shape {x.shape}; it must be {expected}{hint}")
+    return x
+
+
+def log_noise(noise: np.ndarray) -> np.ndarray:
+    """The logarithm of variances of noise that were fitted, if all are above 0.
+
+    Raises:
+        ValueError: where the noise is 0, and the likelihood infinite.
+
+    >>> log_noise(np.array(0.0))
+    Traceback (most recent call last):
+    ValueError: the noise that fits x best is 0, and the likelihood infinite: take more rows of x, or a smaller latent
+    """
+    if not np.all(noise > 0):
+        raise ValueError(
+            "the noise that fits x best is 0, and the likelihood infinite: take more rows of x, or a smaller latent"
+        )
+    return np.log(noise)
 
 
 def require_vectors(x: Any, size: int, dtype: np.dtype) -> Any:
@@ -112,6 +152,16 @@ def require_codes(what: str, p: Distribution, batch_shape: Shape, latent: int) -
     if p.batch_shape != batch_shape or p.event_shape != (latent,):
         raise ValueError(f"{what} gives {p}; here batch_shape must be {batch_shape} and event_shape ({latent},)")
     return p
+
+
+def require_for_each(q: Distribution, x: Any) -> None:
+    """Refuse a q that is not one distribution for each row of x.
+
+    Raises:
+        ValueError: with both.
+    """
+    if q.batch_shape != (len(x),):
+        raise ValueError(f"q is {q}; for {len(x)} rows of x its batch shape must be ({len(x)},)")
 
 
 def require_variance(x: np.ndarray) -> None:

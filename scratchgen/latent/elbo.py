@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from scratchgen.distributions import Distribution, kl_divergence
+from scratchgen.latent.arguments import require_for_each
 from scratchgen.latent.joint import LatentVariableModel, log_p_x_given_z
 from scratchgen.latent.points import Points
 
@@ -72,6 +73,7 @@ def three_terms(model: LatentVariableModel, x: Any, points: Points) -> ThreeTerm
     >>> np.allclose(-exact.log_q.data, model.encode(x).entropy().data, rtol=0, atol=1e-12)
     True
     """
+    require_for_each(points.q, x)
     z = points.z  # (K, B, *event_shape)
     log_likelihood = points.mean(log_p_x_given_z(model, x, z))
     return ThreeTerms(log_likelihood, points.mean(model.prior(z).log_prob(z)), points.mean(points.q.log_prob(z)))
@@ -94,6 +96,7 @@ def two_terms(model: LatentVariableModel, x: Any, points: Points) -> Elbo:
     >>> np.allclose(two_terms(model, x, points).total.data, model.log_prob(x).data, rtol=0, atol=1e-12)
     True
     """
+    require_for_each(points.q, x)
     kl = kl_divergence(points.q, model.prior(points.z))
     return Elbo(points.mean(log_p_x_given_z(model, x, points.z)), kl)
 

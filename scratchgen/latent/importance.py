@@ -33,7 +33,7 @@ from scratchgen.autodiff import no_grad
 from scratchgen.distributions import Distribution
 from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.latent.arguments import require_for_each, require_int, require_rows
 from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
 from scratchgen.latent.marginal import PAIRS, prior_of, slices
 from scratchgen.random import Rng, generator
@@ -64,8 +64,7 @@ def log_weights(model: LatentVariableModel, x: Any, q: Distribution, z: Any) -> 
     Raises:
         ValueError: unless x, q and z belong together.
     """
-    if q.batch_shape != (len(x),):
-        raise ValueError(f"q is {q}; for {len(x)} rows of x its batch shape must be ({len(x)},)")
+    require_for_each(q, x)
     return log_joint(model, x, z) - q.log_prob(z)
 
 

@@ -36,9 +36,7 @@ from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import require_int
 from scratchgen.latent.joint import LatentVariableModel
 from scratchgen.latent.marginal import Estimate, log_sums, prior_of
-from scratchgen.latent.points import MOST_NODES, gauss_hermite
-
-HIGHEST_ORDER = 256  # beyond, the weights of the outermost nodes come near the smallest float
+from scratchgen.latent.points import HIGHEST_ORDER, MOST_NODES, gauss_hermite
 
 
 def marginal_by_gauss_hermite(model: LatentVariableModel, x: Any, order: int = 64, tolerance: float = 1e-6) -> Estimate:
@@ -51,8 +49,8 @@ def marginal_by_gauss_hermite(model: LatentVariableModel, x: Any, order: int = 6
         tolerance: the error, in nats, above which the sum is refused; np.inf for never.
 
     Raises:
-        TypeError: for another prior; for an order that is no int.
-        ValueError: for more than two dimensions; for an order out of range.
+        TypeError: for another prior; for an order that is no int; for x that is a masked array.
+        ValueError: for more than two dimensions; for an order out of range; for x of another shape.
         ArithmeticError: where the sum has not converged, with the index of x.
 
     >>> from scratchgen.latent import VAE, BernoulliLikelihood
@@ -96,9 +94,9 @@ def marginal_by_grid(
         tolerance: the error, in nats, above which the sum is refused; np.inf for never.
 
     Raises:
-        TypeError: for a discrete prior; for nodes that is no int.
+        TypeError: for a discrete prior; for nodes that is no int; for x that is a masked array.
         ValueError: for more than two dimensions; for nodes that are even, or more than a million in all; for a width
-            that is not above 1.
+            that is not above 1; for x of another shape.
         ArithmeticError: where the sum has not converged, with the index of x.
 
     >>> from scratchgen.latent import VAE, BernoulliLikelihood

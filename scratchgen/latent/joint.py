@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from scratchgen.distributions import Distribution
-from scratchgen.distributions.arguments import unmasked
+from scratchgen.latent.arguments import batch_of, require_rows
 
 
 class LatentVariableModel(Protocol):
@@ -39,7 +39,8 @@ def log_joint(model: LatentVariableModel, x: Any, z: Any) -> Any:
         (*sample_shape, B).
 
     Raises:
-        ValueError: for z that is not for B data.
+        TypeError: for x that is a masked array.
+        ValueError: for z that is not for B data, or not as the prior has it; for x of another shape.
 
     >>> from scratchgen.latent import VAE, BernoulliLikelihood
     >>> from scratchgen.nn import MLP
@@ -52,10 +53,14 @@ def log_joint(model: LatentVariableModel, x: Any, z: Any) -> Any:
 
 def log_p_x_given_z(model: LatentVariableModel, x: Any, z: Any) -> Any:
     """log p(x | z), the first factor of (1), in nats; arguments, result and errors are those of ``log_joint``."""
-    x, code = unmasked("x", x), model.prior(z).event_shape
-    shape = z.shape[: len(z.shape) - len(code)]  # (*sample_shape, B)
-    if shape[-1:] != (len(x),):
+    require_rows(x, "a joint density", least=0)
+    code = model.prior(z).event_shape
+    split = len(z.shape) - len(code)
+    shape = z.shape[:split]  # (*sample_shape, B)
+    if shape[-1:] != (len(x),) or z.shape[split:] != code:
         expected = ", ".join(str(size) for size in (len(x), *code))
         raise ValueError(f"z has shape {z.shape}; for {len(x)} rows of x it must be (…, {expected})")
+    p = model.decode(z.reshape(-1, *code))
+    x = batch_of(x, p.event_shape)
     each_x = np.broadcast_to(x, (*shape[:-1], *x.shape)).reshape(-1, *x.shape[1:])  # one for each code
-    return model.decode(z.reshape(-1, *code)).log_prob(each_x).reshape(shape)
+    return p.log_prob(each_x).reshape(shape)

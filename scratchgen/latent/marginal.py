@@ -27,7 +27,9 @@ import numpy as np
 
 from scratchgen.autodiff import logsumexp, no_grad
 from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent
+from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.distribution import values
+from scratchgen.latent.arguments import batch_of
 from scratchgen.latent.joint import LatentVariableModel
 from scratchgen.latent.points import MOST_NODES
 
@@ -49,8 +51,8 @@ def marginal_by_sum(model: LatentVariableModel, x: Any) -> np.ndarray:
         x: (B, *event_shape).
 
     Raises:
-        TypeError: for a prior that is not discrete.
-        ValueError: for a z with more than a million values.
+        TypeError: for a prior that is not discrete; for x that is a masked array.
+        ValueError: for a z with more than a million values; for x of another shape.
 
     >>> class TwoCoins:
     ...     def prior(self, like):
@@ -107,11 +109,12 @@ def log_sums(model: LatentVariableModel, x: Any, z: np.ndarray, log_weights: np.
     Returns:
         (M, B) float64.
     """
-    x = np.asarray(x)
-    totals = np.full((len(log_weights), len(x)), -np.inf)
+    x = np.asarray(unmasked("x", x))
+    totals = np.full((len(log_weights), *x.shape[:1]), -np.inf)
     with no_grad():
         for nodes in slices(len(z), PAIRS):
             p, n = model.decode(z[nodes]), len(z[nodes])
+            batch_of(x, p.event_shape)
             for rows in slices(len(x), PAIRS // n):
                 each_x = x[rows, None]  # (b, 1, *event_shape)
                 log_p = p.log_prob(np.broadcast_to(each_x, (len(each_x), n, *x.shape[1:])))

@@ -34,7 +34,7 @@ from scratchgen.distributions import (
     Normal,
     scale_tril_from,
 )
-from scratchgen.distributions.arguments import listed, of_one_dtype, require
+from scratchgen.distributions.arguments import listed, of_one_dtype, require, unmasked
 from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import require_int, require_rows, require_vectors
 from scratchgen.nn import Module
@@ -83,9 +83,11 @@ class GaussianMixture(Module):
             covariances: (K, D, D), or the variances (K, D) of diagonal ones.
 
         Raises:
+            TypeError: for masked arrays.
             ValueError: for weights that are no probabilities; for what is no covariance, with its index.
         """
-        weights, means, covariances = (np.asarray(values(a)) for a in (weights, means, covariances))
+        given = {"weights": weights, "means": means, "covariances": covariances}
+        weights, means, covariances = (np.asarray(values(unmasked(name, a))) for name, a in given.items())
         require("weights", weights, lambda p: p > 0, "they must be positive; leave the component out")
         if abs(np.sum(weights) - 1) > 1e-4:
             raise ValueError(f"the weights have the sum {np.sum(weights):.6g}; it must be 1: weights / weights.sum()")

@@ -104,7 +104,7 @@ def em_step(model: GaussianMixture, x: Any, floor: float = FLOOR) -> GaussianMix
 
     Raises:
         TypeError, ValueError: as ``log_prob``; for an empty batch; for columns of x with zero variance; for a floor
-            that is not above 0.
+            that is not above 0 and finite.
 
     >>> x = np.array([[-3.0], [-1.0], [1.0], [3.0]])
     >>> model = GaussianMixture.of([0.5, 0.5], [[-1.0], [1.0]], [[[1.0]], [[1.0]]])
@@ -117,7 +117,13 @@ def em_step(model: GaussianMixture, x: Any, floor: float = FLOOR) -> GaussianMix
 
 
 def m_step(model: GaussianMixture, x: Any, r: np.ndarray, floor: float = FLOOR) -> GaussianMixture:
-    """(1), (2) and (4) for any r, (N, K), whose rows sum to 1: the responsibilities, or what stands for them."""
+    """(1), (2) and (4) for any r, (N, K), whose rows sum to 1: the responsibilities, or what stands for them.
+
+    Raises:
+        ValueError: for r of another shape.
+    """
+    if np.shape(r) != (len(x), len(model.logits)):
+        raise ValueError(f"r has shape {np.shape(r)}; it must be ({len(x)}, {len(model.logits)}), rows by components")
     r, old = np.asarray(r, np.float64), (model.means.data, values(model.covariances()))
     x = np.asarray(x, np.float64)
     answers_for = np.sum(r, axis=0)  # N_k
@@ -147,8 +153,8 @@ def raised(covariances: np.ndarray, x: np.ndarray, floor: float) -> np.ndarray:
     array([[[1., 0.],
             [0., 1.]]])
     """
-    if not floor > 0:
-        raise ValueError(f"floor is {floor}; it must be above 0, a fraction of the variance of x")
+    if not 0 < floor < np.inf:
+        raise ValueError(f"floor is {floor}; it must be above 0 and finite, a fraction of the variance of x")
     std = standard_deviations(x)
     scale = np.outer(std, std)
     eigenvalues, Q = np.linalg.eigh(covariances / scale)

@@ -26,6 +26,7 @@ from scratchgen.latent.arguments import require_int
 from scratchgen.random import Rng
 
 MOST_NODES = 1_000_000
+HIGHEST_ORDER = 256  # beyond, the weights of the outermost nodes come near the smallest float, and at last are NaN
 
 
 class Points(NamedTuple):
@@ -36,7 +37,14 @@ class Points(NamedTuple):
     weights: Any  # (K, 1), or (K, B) where each q has its own
 
     def mean(self, f: Any) -> Any:
-        """E_q[f(z)] (1) from the values at the points: (K, B) → (B,)."""
+        """E_q[f(z)] (1) from the values at the points: (K, B), or (B,) where all points have the same, → (B,).
+
+        Raises:
+            ValueError: for another shape; for a q that is no batch of B.
+        """
+        batch = self.q.batch_shape
+        if len(batch) != 1 or np.shape(f) not in (batch, (len(self.z), *batch)):
+            raise ValueError(f"f has shape {np.shape(f)}, and q is {self.q}; f must be (K, B), and q a batch of B")
         return np.sum(self.weights * f, axis=0)
 
 
@@ -87,7 +95,7 @@ def quadrature(q: Distribution, order: int) -> Points:
 
     Raises:
         TypeError: for a q that is not Gaussian; for an order that is no int.
-        ValueError: for an order less than 1; for too many nodes.
+        ValueError: for an order less than 1, or above 256; for too many nodes.
 
     >>> q = Independent(Normal(np.array([[1.0, 3.0]]), np.log([[4.0, 9.0]])), 1)
     >>> points = quadrature(q, order=3)
@@ -109,7 +117,8 @@ def gauss_hermite(dim: int, order: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes (order^dim, dim) and weights (order^dim,) of expectations under N(0, I).
 
     Raises:
-        TypeError, ValueError: for dim or order that is no int, or less than 1; for more than a million nodes.
+        TypeError, ValueError: for dim or order that is no int, or less than 1; for an order above 256; for more than a
+            million nodes.
 
     >>> nodes, weights = gauss_hermite(dim=2, order=3)
     >>> nodes.shape, round(float(weights.sum()), 12), round(float(weights @ nodes[:, 0] ** 4), 12)
@@ -117,6 +126,8 @@ def gauss_hermite(dim: int, order: int) -> tuple[np.ndarray, np.ndarray]:
     """
     require_int("dim", dim)
     require_int("order", order)
+    if order > HIGHEST_ORDER:
+        raise ValueError(f"order is {order}; it must be at most {HIGHEST_ORDER}")
     if order**dim > MOST_NODES:
         raise ValueError(f"order {order} in {dim} dimensions is {order**dim} nodes; use samples in so many dimensions")
     line, weights = np.polynomial.hermite_e.hermegauss(order)

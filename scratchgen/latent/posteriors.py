@@ -101,12 +101,15 @@ class GaussianPosterior(Module):
         """Change the table so that KL(q ‖ posterior) is least: (5), or (6).
 
         Raises:
-            TypeError: where a network gives the numbers: there is no closed form; take gradient steps.
+            TypeError: where a network gives the numbers: there is no closed form; take gradient steps. For a posterior
+                that is no MultivariateNormal.
             ValueError: for another number of posteriors, or of dimensions.
         """
         if not isinstance(self.encoder, PerExample):
             got = type(self.encoder).__name__
             raise TypeError(f"the encoder is a {got}; only a PerExample can be set: take gradient steps")
+        if not isinstance(posterior, MultivariateNormal):
+            raise TypeError(f"posterior is a {type(posterior).__name__}; it must be a MultivariateNormal")
         n = len(self.encoder.values)
         if posterior.batch_shape != (n,) or posterior.event_shape != (self.latent,):
             raise ValueError(

@@ -39,7 +39,7 @@ import numpy as np
 from scratchgen.autodiff import no_grad
 from scratchgen.distributions.arguments import array_of, require
 from scratchgen.distributions.normal import LOG_2PI
-from scratchgen.latent.arguments import require_int, require_rows, require_variance, require_vectors
+from scratchgen.latent.arguments import log_noise, require_int, require_rows, require_variance, require_vectors
 from scratchgen.latent.exact_em import Climb, climb
 from scratchgen.latent.linear_gaussian import LinearGaussian
 from scratchgen.random import Rng, generator
@@ -141,7 +141,7 @@ def em_step(model: LinearGaussian, x: Any) -> LinearGaussian:
         a model with a likelihood that is higher, or as high at the top.
 
     Raises:
-        TypeError, ValueError: as ``log_prob``; for an empty batch.
+        TypeError, ValueError: as ``log_prob``; for an empty batch; where the noise would be 0.
 
     >>> x = np.array([[3.0, 2.9], [-1.0, -1.2], [1.0, 1.1], [-2.0, -1.9]])
     >>> model = LinearGaussian(np.ones((2, 1)), np.zeros(2), 0.0)
@@ -158,7 +158,7 @@ def em_step(model: LinearGaussian, x: Any) -> LinearGaussian:
     second_moment = len(x) * covariance + m.T @ m  # Σ_n E[z_n z_nᵀ]
     W = np.linalg.solve(second_moment, m.T @ centred).T  # (4)
     noise = np.mean(np.square(centred - m @ W.T), axis=0) + np.sum(W @ covariance * W, axis=1)  # (5)
-    return LinearGaussian(W, b, np.log(noise if model.logvar.ndim else np.mean(noise)))
+    return LinearGaussian(W, b, log_noise(noise if model.logvar.ndim else np.mean(noise)))
 
 
 def fit_factor_analysis(x: Any, latent: int, rng: Rng, steps: int = 2000, tolerance: float = 1e-9) -> Climb:

@@ -25,7 +25,7 @@ import numpy as np
 
 from scratchgen.distributions import Categorical, Distribution, MultivariateNormal
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_vectors
+from scratchgen.latent.arguments import log_noise, require_rows, require_vectors
 from scratchgen.latent.linear_gaussian import LinearGaussian
 from scratchgen.latent.mixture import GaussianMixture
 from scratchgen.latent.mixture_em import m_step
@@ -40,7 +40,8 @@ def fit_linear_gaussian(model: LinearGaussian, x: Any, q: Distribution) -> None:
         q: a batch of B distributions of z (M,), of which only the moments count; it stays as it is.
 
     Raises:
-        TypeError, ValueError: for x that the model refuses; if x and q are not as many.
+        TypeError, ValueError: for x that the model refuses, or an empty batch; if x and q are not as many; where the
+            noise would be 0.
 
     >>> from scratchgen.distributions import Independent, Normal
     >>> z = np.array([[-1.0], [0.0], [1.0]])
@@ -52,6 +53,7 @@ def fit_linear_gaussian(model: LinearGaussian, x: Any, q: Distribution) -> None:
            [-3.]])
     """
     x = np.asarray(require_vectors(x, len(model.b), model.dtype))
+    require_rows(x, "a mean over the data")
     M = model.latent
     if q.batch_shape != (len(x),) or q.event_shape != (M,):
         raise ValueError(f"q is {q}; for x of shape {x.shape} it must be a batch of {len(x)}, of events ({M},)")
@@ -61,9 +63,10 @@ def fit_linear_gaussian(model: LinearGaussian, x: Any, q: Distribution) -> None:
     A = np.linalg.solve(np.sum(covariance, axis=0) + mean.T @ mean, mean.T @ x).T  # (1): (D, M + 1)
     uncertainty = np.sum(A @ np.mean(covariance, axis=0) * A, axis=1)
     noise = np.mean(np.square(x - mean @ A.T), axis=0) + uncertainty  # (2)
+    logvar = log_noise(noise if model.logvar.ndim else np.mean(noise))
     model.W.assign(A[:, :-1])
     model.b.assign(A[:, -1])
-    model.logvar.assign(np.log(noise if model.logvar.ndim else np.mean(noise)))
+    model.logvar.assign(logvar)
 
 
 def covariance_of(q: Distribution) -> np.ndarray:
@@ -82,7 +85,8 @@ def fit_gaussian_mixture(model: GaussianMixture, x: Any, q: Categorical) -> None
         q: a batch of B distributions of z; it stays as it is.
 
     Raises:
-        TypeError, ValueError: for x that the model refuses; if x and q are not as many.
+        TypeError, ValueError: for x that the model refuses, or an empty batch; for a q that is no Categorical; if x
+            and q are not as many.
 
     >>> x = np.array([[-3.0], [-1.0], [1.0], [3.0]])
     >>> model = GaussianMixture.of([0.5, 0.5], [[-1.0], [1.0]], [[1.0], [1.0]])
@@ -91,6 +95,9 @@ def fit_gaussian_mixture(model: GaussianMixture, x: Any, q: Categorical) -> None
     array([0.4375, 0.5625])
     """
     x, K = require_vectors(x, model.means.shape[1], model.dtype), len(model.logits)
+    require_rows(x, "a mean over the data")
+    if not isinstance(q, Categorical):
+        raise TypeError(f"q is a {type(q).__name__}; it must be a Categorical, of the component of each row")
     if np.shape(q.logits) != (len(x), K):
         raise ValueError(f"q has logits of shape {np.shape(q.logits)}; here it must be ({len(x)}, {K})")
     model.load_state(m_step(model, x, values(q.probabilities)).state())

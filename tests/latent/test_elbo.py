@@ -199,3 +199,10 @@ def test_each_x_has_its_own_q(form):
     points = quadrature(model.encode(truth.X), order=2)
     with pytest.raises(ValueError, match="for 3 rows of x"):
         form(model, truth.X[:3], points)
+
+
+@pytest.mark.parametrize("form", [three_terms, two_terms])
+def test_samples_of_one_q_are_not_taken_for_those_of_several(form):
+    """Four samples of a single q for four x would be one for each, and no mean."""
+    with pytest.raises(ValueError, match=r"q is Independent\(batch_shape=\(\).* for 4 rows of x"):
+        form(truth.model(), truth.X, sampled(truth.model().prior(truth.X), 4, rng=0))

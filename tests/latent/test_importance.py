@@ -261,6 +261,12 @@ BAD = {
         ValueError,
         r"z has shape \(5, 2\); for 4 rows of x it must be \(…, 4, 2\)",
     ),
+    "a number for x": (
+        lambda: marginal_by_monte_carlo(MODEL, 0.5, 5, rng=0),
+        ValueError,
+        r"x has shape \(\); .* batch",
+    ),
+    "one x": (lambda: marginal_by_monte_carlo(MODEL, X[0], 5, rng=0), ValueError, r"x has shape .*; it must be \(B, "),
     "x of another width": (lambda: marginal_by_monte_carlo(MODEL, X[:, :2], 5, rng=0), ValueError, "x has shape"),
 }
 

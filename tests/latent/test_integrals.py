@@ -218,6 +218,8 @@ BAD = {
         "log p is -inf, with half the nodes -inf",
     ),
     "NaN": (lambda: marginal_by_grid(NARROW, np.array([[np.nan]])), ValueError, "x has nan"),
+    "one x": (lambda: marginal_by_grid(NARROW, np.zeros(1)), ValueError, r"it must be \(B, 1\); one x is x\[None\]"),
+    "masked": (lambda: marginal_by_gauss_hermite(NARROW, np.ma.zeros((3, 1))), TypeError, "x is a masked array"),
 }
 
 

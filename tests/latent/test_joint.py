@@ -55,3 +55,24 @@ def test_float32_stays_float32():
 def test_z_for_other_data_is_refused(shape):
     with pytest.raises(ValueError, match=r"z has shape .*; for 4 rows of x it must be \(…, 4, 2\)"):
         log_joint(truth.model(), truth.X, np.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (7, 4, 4), (4, 1)])
+def test_z_of_another_width_is_refused(shape):
+    with pytest.raises(ValueError, match=r"z has shape .*; for 4 rows of x it must be \(…, 4, 2\)"):
+        log_joint(truth.model(), truth.X, np.zeros(shape))
+
+
+def test_x_of_another_shape_is_refused():
+    for x in (truth.X[:, :1], truth.X[..., None]):
+        with pytest.raises(ValueError, match=r"x has shape \(4, .*\); it must be \(B, 3\)"):
+            log_joint(truth.model(), x, np.zeros((4, 2)))
+    with pytest.raises(ValueError, match=r"x has shape \(3,\); it must be \(B, 3\); one x is x\[None\]"):
+        log_joint(truth.model(), truth.X[0], np.zeros((3, 2)))
+    with pytest.raises(ValueError, match=r"x has shape \(\); it must be a batch"):
+        log_joint(truth.model(), 1.0, np.zeros((4, 2)))
+
+
+def test_x_may_be_a_list():
+    got = log_joint(truth.model(), truth.X.tolist(), Z)
+    np.testing.assert_array_equal(got.data, log_joint(truth.model(), truth.X, Z).data)

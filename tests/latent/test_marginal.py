@@ -98,6 +98,30 @@ def test_what_cannot_be_listed_is_refused(prior, error, message):
         all_values(prior)
 
 
+def test_as_many_values_as_are_allowed_can_be_listed(monkeypatch):
+    monkeypatch.setattr(marginal, "MOST_NODES", 8)
+    assert len(all_values(Independent(Bernoulli(np.zeros(3)), 1))) == 8
+    with pytest.raises(ValueError, match=r"z has 9\^1 values, too many"):
+        all_values(Categorical(np.zeros(9)))
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (np.zeros(2), ValueError, r"x has shape \(2,\); it must be \(B, 2\); one x is x\[None\]"),
+        (np.zeros((5, 1)), ValueError, r"x has shape \(5, 1\); it must be \(B, 2\)$"),
+        (0.0, ValueError, r"x has shape \(\); it must be \(B, 2\)"),
+        (np.ma.masked_equal([[0.0, 1.0]], 1.0), TypeError, "x is a masked array"),
+    ],
+    ids=["one x", "another width", "a number", "masked"],
+)
+def test_x_of_another_shape_is_refused(x, error, message):
+    """With as many components as dimensions one x would broadcast to numbers for two."""
+    model = GaussianMixture.of([0.5, 0.5], [[-2.0, 0.0], [2.0, 0.0]], np.ones((2, 2)))
+    with pytest.raises(error, match=message):
+        marginal_by_sum(model, x)
+
+
 def test_a_continuous_z_is_not_summed():
     with pytest.raises(TypeError, match="integrate, or sample"):
         marginal_by_sum(mlp_vae(BernoulliLikelihood(6)), np.ones((3, 6), np.float32))

@@ -135,6 +135,11 @@ BAD = {
     "integer means": (lambda: GaussianMixture(np.zeros(3), MEANS.astype(int), RAW), TypeError, "means is int64"),
     "weights of another sum": (lambda: GaussianMixture.of(WEIGHTS + 0.1, MEANS, FULL), ValueError, "sum 1.3; it must"),
     "no weight": (lambda: GaussianMixture.of([0.5, 0.5, 0.0], MEANS, FULL), ValueError, r"weights has 0.0 at \(2,\)"),
+    "masked means": (
+        lambda: GaussianMixture.of(WEIGHTS, np.ma.array(MEANS), FULL),
+        TypeError,
+        "means is a masked array",
+    ),
     "no covariance": (lambda: GaussianMixture.of(WEIGHTS, MEANS, NOT_POSITIVE), ValueError, r"at \(1,\) is not"),
     "no variance": (lambda: GaussianMixture.of(WEIGHTS, MEANS, VARIANCES - 0.2), ValueError, "must be positive"),
     "x of another width": (lambda: MODEL.log_prob(X[:, :1]), ValueError, r"x has shape \(7, 1\); it must be \(B, 2\)"),

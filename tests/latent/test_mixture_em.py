@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 
 from scratchgen.latent import GaussianMixture, fit_mixture
 from scratchgen.latent.exact_em import climb
-from scratchgen.latent.mixture_em import FLOOR, em_step, kmeans_plus_plus, raised, start
+from scratchgen.latent.mixture_em import FLOOR, em_step, kmeans_plus_plus, m_step, raised, start
 
 K, D, N = 3, 2, 300
 TRUE = GaussianMixture.of(
@@ -251,6 +251,16 @@ BAD = {
         "x has 2 different rows; 3 components need at least 3",
     ),
     "no floor": (lambda: em_step(TRUE, X, floor=0.0), ValueError, "floor is 0.0; it must be above 0"),
+    "an infinite floor": (
+        lambda: em_step(TRUE, X, floor=np.inf),
+        ValueError,
+        "floor is inf; it must be above 0 and fin",
+    ),
+    "r of another mixture": (
+        lambda: m_step(TRUE, X, np.ones((N, K + 1))),
+        ValueError,
+        r"r has shape \(300, .*components",
+    ),
     "an empty batch": (lambda: em_step(TRUE, X[:0]), ValueError, "x has 0 rows"),
     "no rng": (lambda: fit_mixture(X, 2, rng=None), TypeError, "rng is None"),
     "no steps": (lambda: fit_mixture(X, 2, rng=0, steps=0), ValueError, "steps is 0"),

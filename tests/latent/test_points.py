@@ -96,6 +96,13 @@ BAD = {
         ValueError,
         "order 5 in 20 dimensions is 95367431640625 nodes; use samples in so many dimensions",
     ),
+    "too high an order": (lambda: gauss_hermite(1, 257), ValueError, "order is 257; it must be at most 256"),
+    "values of other points": (
+        lambda: quadrature(normal(), 2).mean(np.zeros((3, 3))),
+        ValueError,
+        r"f has shape \(3, 3\), and q is Independent.*; f must be \(K, B\), and q a batch of B",
+    ),
+    "values for no batch": (lambda: sampled(Normal(0.0, 0.0), 5, rng=0).mean(np.zeros(5)), ValueError, "f must be"),
     "an infinite sum": (lambda: enumerated(normal()), TypeError, "q is a Independent; only .* Categorical"),
     "coins": (lambda: enumerated(Bernoulli(np.zeros(3))), TypeError, "q is a Bernoulli; only .* Categorical"),
 }

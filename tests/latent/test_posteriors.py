@@ -107,6 +107,11 @@ BAD = {
         ValueError,
         r"event_shape=\(2,\).* its event_shape \(3,\)",
     ),
+    "posteriors that are not full": (
+        lambda: table(False).move_to(table(False)(X)),
+        TypeError,
+        "posterior is a Independent; it must be a MultivariateNormal",
+    ),
     "a single posterior": (
         lambda: table(False).move_to(MultivariateNormal(np.zeros(3), np.eye(3))),
         ValueError,

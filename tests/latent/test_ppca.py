@@ -222,5 +222,9 @@ def test_bad_arguments_of_em_are_refused():
         climb(em_step, TRUE, X, steps=0)
     with pytest.raises(ValueError, match="x has 0 rows"):
         em_step(TRUE, X[:0])
+    with pytest.raises(
+        ValueError, match="the noise that fits x best is 0, and the likelihood infinite: take more rows"
+    ):
+        em_step(TRUE, X[:1])
     with pytest.raises(ValueError, match=r"it must be \(B, 6\)"):
         em_step(TRUE, X[:, :2])

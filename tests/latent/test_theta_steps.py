@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scratchgen.autodiff import no_grad
-from scratchgen.distributions import Categorical, Independent, MultivariateNormal, Normal
+from scratchgen.distributions import Bernoulli, Categorical, Independent, MultivariateNormal, Normal
 from scratchgen.latent import GaussianMixture, LinearGaussian, enumerated, mixture_em, quadrature, three_terms
 from scratchgen.latent.ppca import em_step
 from scratchgen.latent.theta_steps import fit_gaussian_mixture, fit_linear_gaussian
@@ -50,6 +50,25 @@ def test_q_for_other_data_is_refused():
         fit_linear_gaussian(model(np.array(0.2)), X[:3], FULL)
 
 
+@pytest.mark.parametrize("noise", [np.array(0.2), np.zeros(4)], ids=["one", "each its own"])
+def test_noise_of_0_is_refused_and_nothing_is_changed(noise):
+    """Where q is certain and x lies in a plane, (2) is 0, and its logarithm would be −∞."""
+    p = LinearGaussian(np.ones((4, 2)), np.zeros(4), noise)
+    before = p.state()
+    with pytest.raises(ValueError, match="the noise that fits x best is 0"):
+        fit_linear_gaussian(p, np.zeros((9, 4)), Independent(Normal(MEAN_FIELD.mean, np.full((9, 2), -800.0)), 1))
+    for name, value in p.state().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_no_data_are_refused():
+    none = MultivariateNormal(np.zeros((0, 2)), np.eye(2))
+    with pytest.raises(ValueError, match="x has 0 rows; a mean over the data needs at least 1"):
+        fit_linear_gaussian(model(np.array(0.2)), X[:0], none)
+    with pytest.raises(ValueError, match="x has 0 rows; a mean over the data needs at least 1"):
+        fit_gaussian_mixture(mixture(np.ones((3, 2))), PLANE[:0], Categorical(LOGITS[:0]))
+
+
 # -- the mixture -------------------------------------------------------------------------------------------------------
 
 LOGITS = RNG.normal(size=(9, 3))
@@ -86,3 +105,5 @@ def test_at_the_posterior_it_is_the_em_step_of_the_mixture():
 def test_q_of_another_mixture_is_refused():
     with pytest.raises(ValueError, match=r"q has logits of shape \(9, 3\); here it must be \(4, 3\)"):
         fit_gaussian_mixture(mixture(np.ones((3, 2))), PLANE[:4], Categorical(LOGITS))
+    with pytest.raises(TypeError, match="q is a Bernoulli; it must be a Categorical"):
+        fit_gaussian_mixture(mixture(np.ones((3, 2))), PLANE, Bernoulli(LOGITS))

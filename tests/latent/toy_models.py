@@ -109,6 +109,8 @@ class Nowhere(Power):
 
 
 class LogPower:
+    event_shape = (1,)
+
     def __init__(self, z, degree):
         self.z, self.degree = z, degree
 
@@ -132,7 +134,7 @@ class Watched:
 
     def decode(self, z):
         p = self.model.decode(z)
-        watched = type("Watching", (), {"batch_shape": p.batch_shape})()
+        watched = type("Watching", (), {"batch_shape": p.batch_shape, "event_shape": p.event_shape})()
         watched.log_prob = lambda x: self.note(p.log_prob(x))
         return watched
 
