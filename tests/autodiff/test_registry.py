@@ -20,7 +20,7 @@ import pytest
 from scratchgen.autodiff import Tensor
 from scratchgen.autodiff.checking import comparison
 from scratchgen.autodiff.checking.gradient_error import GradientError
-from scratchgen.autodiff.operations import FUNCTIONS, OPERATIONS, Each, Operation
+from scratchgen.autodiff.operations import FUNCTIONS, OPERATIONS, Each, Operation, operation
 from scratchgen.checks.sample import BROADCASTING, EVERYWHERE, OPTIONS, TWO_ARGUMENTS, Sample, positive_definite, signed
 from scratchgen.checks.suite import all_samples, check, exemptions, false_alarms, load_everything, oracles_agree
 from tests.autodiff.mutants import CLASSES, Mutant, all_mutants, planted, systematic
@@ -162,6 +162,16 @@ def hand_made_nodes(text: str) -> list[str]:
 
     visit(ast.parse(text), False)
     return found
+
+
+def test_two_operations_of_one_name_are_refused() -> None:
+    def relu(x: np.ndarray) -> np.ndarray:
+        return x
+
+    relu.__module__ = "scratchgen.elsewhere"
+    with pytest.raises(ValueError, match="there already is an operation called relu"):
+        operation(relu, [lambda g, y, x: g])
+    assert OPERATIONS["relu"].forward is not relu
 
 
 def test_no_code_outside_the_engine_builds_nodes() -> None:
