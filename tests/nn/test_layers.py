@@ -14,7 +14,20 @@ import pytest
 
 import scratchgen.nn
 from scratchgen.autodiff import Tensor, no_grad
-from scratchgen.nn import MLP, Conv2d, ConvTranspose2d, Dropout, Embedding, LayerNorm, Linear, Module
+from scratchgen.nn import (
+    MLP,
+    CausalConv,
+    CausalSelfAttention,
+    Conv2d,
+    ConvTranspose2d,
+    Dropout,
+    Embedding,
+    LayerNorm,
+    Linear,
+    Module,
+    TransformerBlock,
+    past_1d,
+)
 
 RNG = np.random.default_rng(0)
 Make = Callable[..., Module]
@@ -34,6 +47,13 @@ LAYERS: dict[str, tuple[Make, np.ndarray, dict[str, Any]]] = {
         RNG.normal(size=(2, 3, 3, 2)),
         {},
     ),
+    "CausalConv": (
+        lambda **options: CausalConv(3, 2, past_1d(3, present=True), 0, **options),
+        RNG.normal(size=(2, 5, 3)),
+        {},
+    ),
+    "CausalSelfAttention": (lambda **options: CausalSelfAttention(4, 2, 0, **options), RNG.normal(size=(2, 5, 4)), {}),
+    "TransformerBlock": (lambda **options: TransformerBlock(4, 2, 0, **options), RNG.normal(size=(2, 5, 4)), {}),
 }
 
 
