@@ -57,6 +57,16 @@ def test_the_density_is_the_mixture_along_the_curve(settings: dict[str, float]) 
         assert spiral.log_prob(x) == pytest.approx(np.log(exact), abs=1e-9)
 
 
+@pytest.mark.parametrize(("std", "end_std"), [(0.6, 0.03), (0.03, 0.6)])
+def test_the_panels_are_short_enough_where_the_noise_is_thin(std: float, end_std: float) -> None:
+    """On the curve, where the integrand is a narrow bell, against eight times as many panels."""
+    spiral, finer = (toys.NoisySpiral(std, end_std) for _ in range(2))
+    t, w = quadrature.gauss_legendre(0, 1, panels=len(spiral.nodes) // 2)
+    finer.nodes, finer.weights = t, w * 2 * t
+    x = spiral.curve([0.05, 0.5, 0.9, 0.99, 1.0])
+    np.testing.assert_allclose(spiral.log_prob(x), finer.log_prob(x), rtol=0, atol=1e-12)
+
+
 @each_spiral
 def test_the_density_integrates_to_1(settings: dict[str, float]) -> None:
     spiral = toys.NoisySpiral(**settings)

@@ -126,6 +126,16 @@ def test_what_is_cut_off_by_the_end_of_the_grid_is_within_the_error(dims):
     assert np.any((1e-6 < -within) & (-within < 1e-4)) and -within[~small].min() > 1e-3
 
 
+@pytest.mark.parametrize(("nodes", "width"), [(3, 1.5), (5, 1.1), (9, 3.0)])
+def test_a_coarse_grid_in_the_plane_is_the_product_of_two_on_the_line(nodes, width):
+    """Of independent x: edges are counted half and corners a quarter, where they carry weight too."""
+    x = np.array([[0.3, -1.0], [2.0, 0.5]])
+    line, plane = (toy.Shifted(Independent(Normal(np.zeros(d), 0.0), 1), -1.0) for d in (1, 2))
+    got = marginal_by_grid(plane, x, nodes, width, tolerance=np.inf).value
+    parts = [marginal_by_grid(line, x[:, [j]], nodes, width, tolerance=np.inf).value for j in (0, 1)]
+    np.testing.assert_allclose(got, parts[0] + parts[1], rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_float32_models_are_summed_in_float64(rule):
     single, double = (
@@ -185,6 +195,11 @@ BAD = {
         lambda: marginal_by_gauss_hermite(MODEL, ONES, order=257),
         ValueError,
         "order is 257; it must be at most 256",
+    ),
+    "too narrow a grid": (
+        lambda: marginal_by_grid(MODEL, ONES, width=1.0),
+        ValueError,
+        "width is 1.0; it must be .* a",
     ),
     "even nodes": (lambda: marginal_by_grid(MODEL, ONES, nodes=100), ValueError, "nodes is 100 .* must be odd"),
     "too many nodes": (lambda: marginal_by_grid(MODEL, ONES, nodes=1001), ValueError, "at most 1,000,000 in all"),

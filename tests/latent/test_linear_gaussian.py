@@ -122,6 +122,7 @@ BAD = {
     "W of one axis": (lambda: LinearGaussian(W[:, 0], B, 0.0), ValueError, r"W is \(5,\), b is \(5,\).* be \(D, M"),
     "W transposed": (lambda: LinearGaussian(W.T, B, 0.0), ValueError, r"W is \(2, 5\)"),
     "no dimension of z": (lambda: LinearGaussian(W[:, :0], B, 0.0), ValueError, "D and M of 1 or more"),
+    "a variance in an axis": (lambda: LinearGaussian(W, B, np.zeros(1)), ValueError, r"logvar is \(1,\); they must be"),
     "a variance for each z": (lambda: LinearGaussian(W, B, np.zeros(M)), ValueError, r"logvar is \(2,\)"),
     "integers": (lambda: LinearGaussian(np.ones((5, 2), int), B, 0.0), TypeError, "W is int64"),
     "two dtypes": (lambda: LinearGaussian(W, B.astype(np.float32), 0.0), TypeError, "b is float32.*with .astype"),

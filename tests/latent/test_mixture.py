@@ -134,6 +134,7 @@ BAD = {
     "NaN in a mean": (lambda: GaussianMixture(np.zeros(7), NAN, X), ValueError, r"means has nan at \(1, 1\)"),
     "integer means": (lambda: GaussianMixture(np.zeros(3), MEANS.astype(int), RAW), TypeError, "means is int64"),
     "weights of another sum": (lambda: GaussianMixture.of(WEIGHTS + 0.1, MEANS, FULL), ValueError, "sum 1.3; it must"),
+    "weights that nearly sum to 1": (lambda: GaussianMixture.of(WEIGHTS * 1.001, MEANS, FULL), ValueError, "sum 1.001"),
     "no weight": (lambda: GaussianMixture.of([0.5, 0.5, 0.0], MEANS, FULL), ValueError, r"weights has 0.0 at \(2,\)"),
     "masked means": (
         lambda: GaussianMixture.of(WEIGHTS, np.ma.array(MEANS), FULL),
@@ -148,6 +149,7 @@ BAD = {
     "NaN": (lambda: MODEL.responsibilities(NAN), ValueError, r"x has nan at \(1, 1\); 1 of 14 values"),
     "an empty batch": (lambda: MODEL.loss(X[:0]), ValueError, "x has 0 rows"),
     "a component of no number": (lambda: MODEL.decode(np.zeros(3)), TypeError, "z is float64; .* integers from 0 to 2"),
+    "a component of −1": (lambda: MODEL.decode(np.array([0, -1])), ValueError, r"z has -1 at \(1,\)"),
     "a component too many": (lambda: MODEL.decode(np.array([0, 3])), ValueError, r"z has 3 at \(1,\)"),
     "z of two axes": (lambda: MODEL.decode(np.zeros((2, 2), int)), ValueError, r"\(2, 2\); it must be \(N,\)"),
     "draws that are no int": (lambda: MODEL.sample(2.0, rng=0), TypeError, "n is 2.0"),

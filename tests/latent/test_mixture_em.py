@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 
 from scratchgen.latent import GaussianMixture, fit_mixture
 from scratchgen.latent.exact_em import climb
-from scratchgen.latent.mixture_em import FLOOR, em_step, kmeans_plus_plus, m_step, raised, start
+from scratchgen.latent.mixture_em import FLOOR, collapse_of, em_step, kmeans_plus_plus, m_step, raised, start
 
 K, D, N = 3, 2, 300
 TRUE = GaussianMixture.of(
@@ -182,6 +182,26 @@ def test_a_collapsing_component_is_held_up_and_named():
     assert least == pytest.approx(FLOOR, rel=1e-6)
 
 
+def test_a_component_at_the_floor_is_named_in_whatever_direction():
+    """Its smallest eigenvalue is the floor but for rounding, on either side of it."""
+    std = X.std(axis=0)
+    for angle in np.linspace(0, np.pi, 25):
+        c, s = np.cos(angle), np.sin(angle)
+        thin = np.array([[c, -s], [s, c]]) @ np.diag([1.0, 0.0]) @ np.array([[c, s], [-s, c]]) * np.outer(std, std)
+        held = raised(np.stack([np.diag(std**2), thin]), X, FLOOR)
+        model = GaussianMixture.of([0.5, 0.5], [[0.0, 0.0], [1.0, 1.0]], held)
+        assert collapse_of(model, X).startswith("component 1 collapsed")
+    above = GaussianMixture.of([0.5, 0.5], np.zeros((2, 2)), 1.1 * FLOOR * np.stack([np.diag(std**2)] * 2))
+    assert collapse_of(above, X) == ""
+
+
+def test_a_component_that_answers_for_less_than_a_row_has_a_mean_and_for_none_is_named():
+    r = np.where(np.arange(N)[:, None] < 2, [[1 - 0.15, 0.15]], [[1.0, 0.0]])  # 0.3 rows
+    model = GaussianMixture.of([0.5, 0.5], [[0.0, 1.0], [900.0, 900.0]], [np.eye(2), np.eye(2)])
+    np.testing.assert_allclose(m_step(model, X, r).means.data[1], X[:2].mean(axis=0), rtol=1e-12)
+    assert collapse_of(model, X).startswith("component 1 collapsed: it answers for 0.0 of 300 rows")
+
+
 def test_a_component_that_answers_for_no_row_stays_where_it_is():
     """Its responsibilities underflow to 0: 0 / 0 in (2)."""
     model = GaussianMixture.of([0.5, 0.5], [[0.0, 1.0], [900.0, 900.0]], [np.eye(2), np.eye(2)])
@@ -229,6 +249,12 @@ def test_the_start(diagonal):
     assert all(np.any(np.all(np.isclose(X, centre), axis=1)) for centre in centres)
     nearest = np.min(np.sum(((X[:, None] - centres) / std) ** 2, axis=2), axis=1)
     np.testing.assert_allclose(model.covariances().data[2], np.diag(std**2) * nearest.mean() / 2, rtol=1e-12)
+
+
+@both
+def test_a_start_with_a_mean_on_every_row_is_at_the_floor(diagonal):
+    model = start(X[:4], 4, rng=0, diagonal=diagonal, floor=0.01)
+    np.testing.assert_allclose(model.covariances().data[1], 0.01 * np.diag(X[:4].var(axis=0)), rtol=1e-12)
 
 
 def test_float32_stays_float32():

@@ -193,6 +193,11 @@ BAD = {
     "too few rows": (lambda f: f(X[:3], 2), ValueError, "x has 3 rows; latent=2 with some noise .* at least 4"),
     "data in a plane": (lambda f: f(ON_A_PLANE, 2), ValueError, "x lies in a plane of 2 dimensions or fewer"),
     "data in a plane, in float32": (lambda f: f(ON_A_PLANE.astype(np.float32), 2), ValueError, "lies in a plane"),
+    "data in a plane far from 0, in float32": (
+        lambda f: f((ON_A_PLANE + 15 * ON_A_PLANE.std()).astype(np.float32), 2),  # rounded to 1e-7 of 15
+        ValueError,
+        "lies in a plane",
+    ),
     "one point": (lambda f: f(np.ones((9, 3)), 1), ValueError, "lies in a plane|zero variance"),
     "NaN": (lambda f: f(NAN, 2), ValueError, r"x has nan at \(1, 2\); 1 of 2400 values"),
     "one axis": (lambda f: f(X[:, 0], 2), ValueError, r"x has shape \(400,\); it must be \(N, D\)"),
@@ -210,6 +215,31 @@ FITS = {
 def test_bad_data_are_refused(call, error, message, fit):
     with pytest.raises(error, match=message):
         call(fit)
+
+
+def test_columns_of_very_different_units_are_no_plane_for_factor_analysis():
+    units = np.array([1e9, 1e3, 1.0, 1.0, 1e-3, 1e-9])
+    found = fit_factor_analysis(X * units, 2, rng=0, steps=20)
+    np.testing.assert_allclose(found.model.W.data, fit_factor_analysis(X, 2, 0, 20).model.W.data * units[:, None], 1e-6)
+
+
+def test_the_mean_of_many_data_is_not_summed_in_float32():
+    x = (np.tile(X, (100, 1)) + 1000).astype(np.float32)
+    np.testing.assert_array_equal(fit_ppca(x, 2).b.data, np.mean(x.astype(np.float64), axis=0).astype(np.float32))
+
+
+def test_a_climb_ends_after_its_steps_or_when_it_falls():
+    taken = []
+
+    def step(model, x):
+        taken.append(model)
+        return em_step(model, x)
+
+    found = climb(step, starting(True), X, steps=3, tolerance=-np.inf)
+    assert len(taken) == 3 and len(found.log_likelihoods) == 4
+    top = fit_ppca(X, 2)
+    fallen = climb(lambda model, x: LinearGaussian(2 * model.W.data, model.b.data, model.logvar.data), top, X, steps=9)
+    assert len(fallen.log_likelihoods) == 2 and fallen.log_likelihoods[1] < fallen.log_likelihoods[0] - 0.01
 
 
 def test_a_constant_column_is_refused_by_factor_analysis():
