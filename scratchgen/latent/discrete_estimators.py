@@ -8,8 +8,9 @@
 
 A draw of z is no function of φ with a derivative, so there is no pathwise gradient. The *Gumbel-softmax* (2) puts the
 Concrete distribution in the place of q: its draws have a derivative. It needs an f of vectors: one-hot for a true z,
-and for v anything between. What is exact is the gradient of the wrong expectation; its bias falls with the temperature
-τ and its variance grows as τ falls. (3), *straight-through*, shows f true categories only, and is biased all the same.
+and for v anything between. What is exact is the gradient of the wrong expectation; its bias goes to 0 with the
+temperature τ, though not steadily, and its variance grows as τ falls. (3), *straight-through*, shows f true categories
+only, and is biased all the same.
 
 The score function of ``estimators`` needs no change for a discrete z, and is unbiased.
 
