@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,10 @@ class Autoregressive(Module, ABC):
         """p(x[j] | x[<j]) for one j, a batch (B,); a subclass may have a way that is cheaper than all D of them."""
         return part(self.conditionals(x, context), (slice(None), j))
 
+    def in_turn(self, n: int, context: Any = None) -> Callable[[np.ndarray, int], Distribution]:
+        """``conditional`` for n rows that are drawn in order; a subclass may keep what it computed for those before."""
+        return lambda x, j: self.conditional(x, j, context)
+
     def sample(
         self,
         n: int,
@@ -99,35 +104,16 @@ class Autoregressive(Module, ABC):
             ValueError: for a negative n, uniforms of another shape or outside [0, 1), values that do not fit, or known
                 components that come after unknown ones.
         """
-        u = self.draw_uniforms(n, rng) if uniforms is None else self.check_uniforms(uniforms, n)
+        u = uniform_numbers(n, self.dims, rng, uniforms)
         x = np.zeros((n, self.dims), np.int64 if self.symbols else self.dtype)
         first = self.keep_given(x, given, known)
         with no_grad():
+            conditional = self.in_turn(n, context)
             for done, j in enumerate(self.order[first:], start=first + 1):
-                x[:, j] = inverse(self.conditional(x, int(j), context), u[:, j])
+                x[:, j] = inverse(conditional(x, int(j)), u[:, j])
                 if progress:
-                    print(f"\r{done} of {self.dims} components", end="", file=sys.stderr, flush=True)
-        if progress:
-            print(file=sys.stderr)
+                    report(done, self.dims)
         return x
-
-    def draw_uniforms(self, n: int, rng: Rng | None) -> np.ndarray:
-        """u of (2), (n, D), float64."""
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-            raise TypeError(f"n is {n!r}; the number of draws is an int")
-        if n < 0:
-            raise ValueError(f"n is {n}; the number of draws must be 0 or more")
-        if rng is None:
-            raise TypeError("sample needs rng, or the uniforms themselves")
-        return generator(rng).random((n, self.dims))
-
-    def check_uniforms(self, uniforms: Any, n: int) -> np.ndarray:
-        """The uniforms that were given, as float64."""
-        u = np.asarray(uniforms, np.float64)
-        if u.shape != (n, self.dims):
-            raise ValueError(f"uniforms has shape {u.shape}; with n={n} it must be {(n, self.dims)}")
-        require("uniforms", u, lambda value: (value >= 0) & (value < 1), "it must be in [0, 1)")
-        return u
 
     def keep_given(self, x: np.ndarray, given: Any, known: Any) -> int:
         """Write the given values into x, and say how many components, the first of the order, they are."""
@@ -147,6 +133,33 @@ class Autoregressive(Module, ABC):
         x[:, first] = given if known is None else given[..., first]
         require("given", x[:, first], np.isfinite, "it must be finite")
         return count
+
+
+def uniform_numbers(n: int, dims: int, rng: Rng | None, uniforms: Any) -> np.ndarray:
+    """u of (2), (n, dims) float64: those that were given, or else drawn.
+
+    Raises:
+        TypeError: for n that is no int; without rng and uniforms.
+        ValueError: for a negative n, uniforms of another shape, or outside [0, 1).
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+        raise TypeError(f"n is {n!r}; the number of draws is an int")
+    if n < 0:
+        raise ValueError(f"n is {n}; the number of draws must be 0 or more")
+    if uniforms is None:
+        if rng is None:
+            raise TypeError("sample needs rng, or the uniforms themselves")
+        return generator(rng).random((n, dims))
+    u = np.asarray(uniforms, np.float64)
+    if u.shape != (n, dims):
+        raise ValueError(f"uniforms has shape {u.shape}; with n={n} it must be {(n, dims)}")
+    require("uniforms", u, lambda value: (value >= 0) & (value < 1), "it must be in [0, 1)")
+    return u
+
+
+def report(done: int, total: int) -> None:
+    """Say on stderr how many components are drawn: one line, written over."""
+    print(f"\r{done} of {total} components", end="\n" * (done == total), file=sys.stderr, flush=True)
 
 
 def count_known(known: np.ndarray, order: np.ndarray) -> int:

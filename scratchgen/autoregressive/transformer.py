@@ -17,13 +17,14 @@ arXiv:1608.05859.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.autoregressive.inverse import inverse
-from scratchgen.autoregressive.model import Autoregressive
+from scratchgen.autoregressive.model import Autoregressive, report, uniform_numbers
 from scratchgen.autoregressive.truncation import check_truncation, truncated
 from scratchgen.distributions import Categorical
 from scratchgen.nn import Embedding, LayerNorm, Linear
@@ -88,13 +89,9 @@ class Transformer(Autoregressive):
             TypeError: for x that are no integers.
             ValueError: for a symbol out of range, a sequence that is too long, or a context.
         """
-        if context is not None:
-            raise ValueError("Transformer takes no context")
+        refuse_context(context)
         inputs = self.shifted(x)  # (B, T)
-        h = self.embedding(inputs) + self.places(np.arange(inputs.shape[1]))  # (B, T, width)
-        for block in self.blocks:
-            h = block(h, rng)
-        return Categorical(self.logits(h))
+        return Categorical(self.network(self.embedded(inputs), rng))
 
     def conditional(self, x: np.ndarray, j: int, context: Any = None) -> Categorical:
         """p(x[j] | x[<j]) for one j, a batch (B,), from the first j + 1 positions alone."""
@@ -114,6 +111,16 @@ class Transformer(Autoregressive):
         if x.shape[1] > self.dims:
             raise ValueError(f"x has sequences of {x.shape[1]} symbols; the context of this model is {self.dims}")
         return np.concatenate([np.full((len(x), 1), self.levels), x], axis=1)[:, :-1]
+
+    def embedded(self, inputs: np.ndarray, first: int = 0) -> Tensor:
+        """(2), (B, T) → (B, T, width), for inputs whose places begin with ``first``."""
+        return self.embedding(inputs) + self.places(np.arange(first, first + inputs.shape[1]))
+
+    def network(self, h: Any, rng: Rng | None = None) -> Tensor:
+        """All that comes after the embedding: h (2), (B, T, width), → logits (3), (B, T, V)."""
+        for block in self.blocks:
+            h = block(h, rng)
+        return self.logits(h)
 
     def logits(self, h: Tensor) -> Tensor:
         """(3), (B, T, width) → (B, T, V)."""
@@ -135,12 +142,22 @@ class Transformer(Autoregressive):
             inputs: (B, T), symbols or the start V.
             cache: from ``empty_cache``; it is changed.
         """
-        seen = cache[0][0].shape[2]
         with no_grad():
-            h = self.embedding(inputs) + self.places(np.arange(seen, seen + inputs.shape[1]))  # (B, T, width)
+            h = self.embedded(inputs, first=seen_by(cache))  # (B, T, width)
             for i, block in enumerate(self.blocks):
                 h, cache[i] = block(h, None, cache[i])
             return np.asarray(self.logits(h).data)
+
+    def in_turn(self, n: int, context: Any = None) -> Callable[[np.ndarray, int], Categorical]:
+        """``conditional`` for n rows that are drawn in order: with a cache, each costs the positions that are new."""
+        refuse_context(context)
+        cache = self.empty_cache(n)
+
+        def conditional(x: np.ndarray, j: int) -> Categorical:
+            new = self.shifted(x[:, : j + 1])[:, seen_by(cache) :]
+            return Categorical(self.next_logits(new, cache)[:, -1])
+
+        return conditional
 
     def generate(
         self,
@@ -152,40 +169,52 @@ class Transformer(Autoregressive):
         prompt: Any = None,
         uniforms: Any = None,
         length: int | None = None,
+        progress: bool = False,
     ) -> np.ndarray:
-        """n sequences (n, length), symbol by symbol with a cache.
+        """n sequences, (n, length): ``sample`` with a say in how it draws.
 
         Args:
             n: how many.
-            rng: draws one uniform number for each symbol that is not of the prompt.
+            rng: draws one uniform number for each symbol.
             temperature, top_k, top_p: see ``truncation.truncated``; temperature 1 alone is the model itself.
-            prompt: integers (k,), with which all begin.
+            prompt: integers (k,) or (n, k), with which the sequences begin.
             uniforms: the uniform numbers themselves, (n, length), instead of ``rng``; those of the prompt are not used.
-            length: how long with the prompt; by default D.
+            length: how long, with the prompt; by default D.
+            progress: report on stderr.
 
         Raises:
             ValueError: for settings out of range, a prompt that does not fit, or a length beyond the context.
-            TypeError: without rng and uniforms.
+            TypeError: without rng and uniforms; for a prompt that is no array of integers.
         """
         check_truncation(self.levels, temperature, top_k, top_p)
         length = self.dims if length is None else length
-        prompt = np.zeros(0, np.int64) if prompt is None else np.asarray(prompt)
+        prompt = np.zeros(0, np.int64) if prompt is None else prompt
         check_tokens(prompt, self.levels)
-        if not len(prompt) <= length <= self.dims:
+        k = prompt.shape[-1] if prompt.ndim else 0
+        if prompt.shape not in ((k,), (n, k)):
+            raise ValueError(f"prompt has shape {prompt.shape}; it must be (k,) or ({n}, k)")
+        if not k <= length <= self.dims:
             raise ValueError(
-                f"a prompt of {len(prompt)} symbols and a length of {length}; the context of this model is {self.dims}"
+                f"a prompt of {k} symbols and a length of {length}; the context of this model is {self.dims}"
             )
-        if uniforms is None:
-            if rng is None:
-                raise TypeError("generate needs rng, or the uniforms themselves")
-            uniforms = generator(rng).random((n, length))
-        elif np.shape(uniforms) != (n, length):
-            raise ValueError(f"uniforms has shape {np.shape(uniforms)}; it must be {(n, length)}")
-        x = np.full((n, 1 + length), self.levels)  # the start, and what is drawn
-        x[:, 1 : 1 + len(prompt)] = prompt
-        cache, done = self.empty_cache(n), 0
-        for t in range(len(prompt), length):
-            logits = self.next_logits(x[:, done : t + 1], cache)[:, -1]  # (n, V)
-            x[:, t + 1] = inverse(Categorical(truncated(logits, temperature, top_k, top_p)), uniforms[:, t])
-            done = t + 1
-        return x[:, 1:]
+        u = uniform_numbers(n, length, rng, uniforms)
+        x = np.zeros((n, length), np.int64)
+        x[:, :k] = prompt
+        conditional = self.in_turn(n)
+        for t in range(k, length):
+            logits = conditional(x, t).logits
+            x[:, t] = inverse(Categorical(truncated(logits, temperature, top_k, top_p)), u[:, t])
+            if progress:
+                report(t + 1, length)
+        return x
+
+
+def seen_by(cache: list[Past]) -> int:
+    """How many positions are in the cache."""
+    return cache[0][0].shape[2]
+
+
+def refuse_context(context: Any) -> None:
+    """Raise ValueError for any: this model takes none."""
+    if context is not None:
+        raise ValueError("context was given, but Transformer takes none")
