@@ -55,6 +55,12 @@ def as_rows(x: Any) -> Any:
     return x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
+def sum_of_rows(x: Any) -> Any:
+    """The sum over all axes but the last, by a product with ones: three times as fast as np.sum."""
+    rows = as_rows(x)
+    return np.ones(len(rows), rows.dtype) @ rows
+
+
 def before_activation(
     g: Any, y: Any, x: Any, W: Any, b: Any = None, *, activation: Any = None, kept: Any = None
 ) -> Any:
@@ -87,7 +93,7 @@ def linear_and_kept(x: Any, W: Any, b: Any = None, *, activation: Any = None) ->
 @custom_rule(
     lambda h, y, x, W, b=None, *, activation=None, kept=None: (h @ W.T).reshape(x.shape),
     lambda h, y, x, W, b=None, *, activation=None, kept=None: as_rows(x).T @ h,
-    lambda h, y, x, W, b=None, *, activation=None, kept=None: np.ones(len(h), h.dtype) @ h,  # 3 × as fast as np.sum
+    lambda h, y, x, W, b=None, *, activation=None, kept=None: sum_of_rows(h),
     prepare=before_activation,
     keep=linear_and_kept,
 )
@@ -137,28 +143,51 @@ def row_mean(x: Any) -> Any:
 
 def standardised(x: Any, eps: float) -> tuple[Any, Any]:
     """x̂ and r of (5)."""
-    centred = x - row_mean(x)
-    r = 1 / np.sqrt(row_mean(centred * centred) + eps)
-    return centred * r, r
+    x_hat = x - row_mean(x)
+    r = 1 / np.sqrt(row_mean(x_hat * x_hat) + eps)
+    x_hat *= r
+    return x_hat, r
 
 
-def layer_norm_common(g: Any, y: Any, x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> tuple[Any, Any, Any]:
-    """g, x̂ and r, which the rules share."""
-    return (g, *standardised(x, eps))
+def layer_norm_and_kept(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> tuple[Any, Any]:
+    """y of (5), and x̂ and r for the derivatives."""
+    if gain.shape != x.shape[-1:] or bias.shape != x.shape[-1:]:
+        raise ValueError(
+            f"x has shape {x.shape}, so gain and bias must be {x.shape[-1:]}; they are {gain.shape} and {bias.shape}"
+        )
+    if not eps > 0:
+        raise ValueError(f"eps is {eps}; it must be positive, or a constant row would be divided by 0")
+    x_hat, r = standardised(x, eps)
+    y = x_hat * gain
+    y += bias
+    return y, (x_hat, r)
 
 
-def layer_norm_rule(common: Any, y: Any, x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
-    """Equation (7)."""
-    g, x_hat, r = common
-    h = g * gain
-    return r * (h - row_mean(h) - x_hat * row_mean(h * x_hat))
+def layer_norm_common(
+    g: Any, y: Any, x: Any, gain: Any, bias: Any, eps: float = 1e-5, *, kept: Any = None
+) -> tuple[Any, ...]:
+    """g, g x̂, x̂ and r, which the rules share."""
+    x_hat, r = standardised(x, eps) if kept is None else kept
+    return g, g * x_hat, x_hat, r
+
+
+def layer_norm_rule(common: Any, y: Any, x: Any, gain: Any, bias: Any, eps: float = 1e-5, *, kept: Any = None) -> Any:
+    """Equation (7), where mean(h) is the product g · gain over n, and mean(h x̂) likewise of g x̂."""
+    g, gx, x_hat, r = common
+    weights = (gain / gain.shape[0])[:, None]
+    dx = g * gain
+    dx -= g @ weights
+    dx -= x_hat * (gx @ weights)
+    dx *= r
+    return dx
 
 
 @custom_rule(
     layer_norm_rule,
-    lambda common, y, x, gain, bias, eps=1e-5: np.sum(as_rows(common[0] * common[1]), axis=0),
-    lambda common, y, x, gain, bias, eps=1e-5: np.sum(as_rows(common[0]), axis=0),
+    lambda common, y, x, gain, bias, eps=1e-5, *, kept=None: sum_of_rows(common[1]),
+    lambda common, y, x, gain, bias, eps=1e-5, *, kept=None: sum_of_rows(common[0]),
     prepare=layer_norm_common,
+    keep=layer_norm_and_kept,
 )
 def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
     """Every row of x, standardised, times ``gain`` plus ``bias``: equations (5), with derivatives (6) and (7).
@@ -177,13 +206,4 @@ def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
     array([[-1.,  1.],
            [ 0.,  0.]])
     """
-    if gain.shape != x.shape[-1:] or bias.shape != x.shape[-1:]:
-        raise ValueError(
-            f"x has shape {x.shape}, so gain and bias must be {x.shape[-1:]}; they are {gain.shape} and {bias.shape}"
-        )
-    if not eps > 0:
-        raise ValueError(f"eps is {eps}; it must be positive, or a constant row would be divided by 0")
-    y, _ = standardised(x, eps)
-    y *= gain
-    y += bias
-    return y
+    return layer_norm_and_kept(x, gain, bias, eps)[0]

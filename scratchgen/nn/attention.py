@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, custom_rule
+from scratchgen.autodiff.categorical import sum_along
 from scratchgen.nn.initialisations import Initialisation, uniform_fan_in
 from scratchgen.nn.inputs import check_dtype, check_features, check_sizes
 from scratchgen.nn.linear import Linear
@@ -55,12 +56,13 @@ def attention_weights(q: Any, k: Any) -> Any:
     array([[1. , 0. ],
            [0.5, 0.5]])
     """
-    scores = (q * q.shape[-1] ** -0.5) @ np.swapaxes(k, -1, -2)  # (…, T, S)
-    scores += causal_mask(q.shape[-2], k.shape[-2], q.dtype)
-    scores -= np.max(scores, axis=-1, keepdims=True)
+    scaled = q * q.shape[-1] ** -0.5
+    scores = k @ np.swapaxes(scaled, -1, -2)  # (…, S, T): along axis −2 a maximum takes half the time
+    scores += np.ascontiguousarray(causal_mask(q.shape[-2], k.shape[-2], q.dtype).T)
+    scores -= np.max(scores, axis=-2, keepdims=True)
     p = np.exp(scores)
-    p /= p @ np.ones((p.shape[-1], 1), p.dtype)  # a sum over the keys, (…, T, 1)
-    return p
+    p /= np.ones((1, p.shape[-2]), p.dtype) @ p  # a sum over the keys, (…, 1, T)
+    return np.swapaxes(p, -1, -2)
 
 
 def attention_and_weights(q: Any, k: Any, v: Any) -> tuple[Any, Any]:
@@ -80,10 +82,10 @@ def attention_and_weights(q: Any, k: Any, v: Any) -> tuple[Any, Any]:
 def common_factors(g: Any, y: Any, q: Any, k: Any, v: Any, *, kept: Any = None) -> tuple[Any, Any, Any]:
     """g, p and h of (4)."""
     p = attention_and_weights(q, k, v)[1] if kept is None else kept
-    h = g @ np.swapaxes(v, -1, -2)
-    h -= np.sum(g * y, axis=-1, keepdims=True)
+    scaled = g * q.shape[-1] ** -0.5
+    h = np.swapaxes(v @ np.swapaxes(scaled, -1, -2), -1, -2)  # (…, T, S), in memory as p is
+    h -= sum_along(scaled * y, -1)
     h *= p
-    h *= q.shape[-1] ** -0.5
     return g, p, h
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scratchgen.autodiff.activations import sigmoid, twice_u
 from scratchgen.autodiff.categorical import one_hot, softmax, sum_along
 from scratchgen.autodiff.densities import Common
-from scratchgen.autodiff.layers import as_rows, row_mean, standardised
+from scratchgen.autodiff.layers import as_rows, row_mean
 from scratchgen.autodiff.operations import Rule
 from tests.autodiff.mutants import Mutant
 from tests.autodiff.mutants.changes import instead, on_raw_inputs, on_raw_y, raw
@@ -191,7 +191,7 @@ def linear_rule(wrong: Any) -> Any:
 
 def norm_rule(wrong: Any) -> Any:
     """A wrong rule of layer_norm from g, x̂ and r."""
-    return instead(lambda common, y, x, gain, bias, eps=1e-5: wrong(*common, gain))
+    return instead(lambda common, y, x, gain, bias, eps=1e-5, kept=None: wrong(common[0], *common[2:], gain))
 
 
 LAYERS = [
@@ -266,14 +266,19 @@ LAYERS = [
         "layer_norm",
         "prepare",
         "epsilon",
-        lambda right: lambda g, y, x, gain, bias, eps=1e-5: right(g, y, x, gain, bias),
+        lambda right: lambda g, y, x, gain, bias, eps=1e-5, kept=None: right(g, y, x, gain, bias),
     ),
     Mutant(
         "layer_norm",
         "prepare",
-        "raw data",
-        instead(lambda g, y, x, gain, bias, eps=1e-5: (g, *standardised(raw(x), eps))),
+        "wrong",  # 1/r kept for r
+        lambda right: (
+            lambda g, y, x, gain, bias, eps=1e-5, kept=None: right(
+                g, y, x, gain, bias, eps, kept=None if kept is None else (kept[0], 1 / kept[1])
+            )
+        ),
     ),
+    Mutant("layer_norm", "prepare", "raw data", on_raw_inputs),
 ]
 
 MUTANTS = [*ACTIVATIONS, *CATEGORICAL, *DENSITIES, *LAYERS]
