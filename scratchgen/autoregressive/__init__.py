@@ -1,16 +1,31 @@
 """Autoregressive models (lecture p. 10): log p(x) = Σ_j log p(x[j] | x[1..j−1]).
 
 Read ``model`` first, what most of them share, and ``inverse``, how a component is drawn by a uniform number of its own;
+``table``, whose conditionals are sums of probabilities; ``bits``, ``fvsbn`` and ``nade``, the simplest networks;
 ``ngram``, which only counts; then ``pixels``, ``causal_conv`` and ``pixelcnn``, two models of images with grey levels.
 ``transformer``, with ``truncation``, is the model of languages. ``masks`` are those of a network in which each output
 sees the inputs before it.
 """
 
 from scratchgen.autoregressive.causal_conv import CausalConvNet
+from scratchgen.autoregressive.fvsbn import FVSBN
 from scratchgen.autoregressive.inverse import inverse, part
 from scratchgen.autoregressive.model import Autoregressive
+from scratchgen.autoregressive.nade import NADE
 from scratchgen.autoregressive.ngram import NGram
 from scratchgen.autoregressive.pixelcnn import PixelCNN
+from scratchgen.autoregressive.table import ProbabilityTable
 from scratchgen.autoregressive.transformer import Transformer
 
-__all__ = ["Autoregressive", "CausalConvNet", "NGram", "PixelCNN", "Transformer", "inverse", "part"]
+__all__ = [
+    "FVSBN",
+    "NADE",
+    "Autoregressive",
+    "CausalConvNet",
+    "NGram",
+    "PixelCNN",
+    "ProbabilityTable",
+    "Transformer",
+    "inverse",
+    "part",
+]

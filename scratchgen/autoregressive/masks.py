@@ -20,6 +20,27 @@ from typing import Any
 import numpy as np
 
 
+def permutation(order: Any, dims: int) -> np.ndarray:
+    """An order of D components, (D,) int64; None is 0 … D − 1.
+
+    Raises:
+        ValueError: for an order that is no permutation, with what is missing and what is there twice.
+
+    >>> permutation([2, 0, 1], 3)
+    array([2, 0, 1])
+    """
+    items = list(range(dims)) if order is None else np.ravel(order).tolist()
+    if sorted(items) != list(range(dims)):
+        missing = sorted(set(range(dims)) - set(items))
+        twice = sorted({j for j in items if items.count(j) > 1})
+        unknown = sorted(set(items) - set(range(dims)))
+        raise ValueError(
+            f"order is no permutation of 0 … {dims - 1}: missing {missing}, repeated {twice}"
+            + (f", unknown {unknown}" if unknown else "")
+        )
+    return np.array(items, np.int64)
+
+
 def degrees(order: Any, hidden: Sequence[int]) -> list[np.ndarray]:
     """The degrees of the inputs, then of each hidden layer; those of the outputs are those of the inputs.
 
@@ -33,11 +54,7 @@ def degrees(order: Any, hidden: Sequence[int]) -> list[np.ndarray]:
     >>> [m.tolist() for m in degrees([2, 0, 1], [4])]
     [[2, 3, 1], [1, 2, 1, 2]]
     """
-    order = np.asarray(order)
-    missing = sorted(set(range(len(order))) - set(order.tolist()))
-    if missing:
-        twice = sorted({j for j in order.tolist() if order.tolist().count(j) > 1})
-        raise ValueError(f"order is no permutation of 0 … {len(order) - 1}: missing {missing}, repeated {twice}")
+    order = permutation(order, len(order))
     most = max(len(order) - 1, 1)  # with D = 1 the hidden units serve no output, which depends on its bias only
     return [np.argsort(order) + 1, *(np.arange(width) % most + 1 for width in hidden)]
 

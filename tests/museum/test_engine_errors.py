@@ -43,7 +43,8 @@ def slip(function: Any, right: str, wrong: str) -> Iterator[None]:
     assert source.count(right) == 1, f"{right!r} occurs {source.count(right)} times in {function.__qualname__}"
     scope = dict(function.__globals__)
     exec(compile("from __future__ import annotations\n" + source.replace(right, wrong), "<slip>", "exec"), scope)
-    with code_of(function, scope[function.__name__]):
+    other = scope[function.__name__]
+    with code_of(function, getattr(other, "__func__", other)):  # of a class method the function in it
         yield
 
 

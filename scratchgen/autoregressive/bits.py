@@ -1,0 +1,61 @@
+"""What the two simplest networks for bits share: an order, and a Bernoulli for each bit.
+
+    p(x) = ∏_j σ(l_j)^x[j] σ(−l_j)^(1 − x[j]),   l_j a function of x[<j]                       (1)
+
+The subclasses differ in how l_j is computed: by one regression, or by a hidden layer.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autoregressive.masks import permutation
+from scratchgen.autoregressive.model import Autoregressive
+from scratchgen.distributions import Bernoulli
+from scratchgen.distributions.arguments import floats
+from scratchgen.nn.inputs import check_features, check_sizes
+
+
+class BitModel(Autoregressive):
+    """p(x) (1) of vectors of D bits; a subclass writes ``network``.
+
+    Args:
+        dims: D.
+        order: the components in the order in which they are drawn, a permutation of 0 … D − 1, which is the default.
+
+    Raises:
+        ValueError: for dims less than 1, or an order that is no permutation.
+    """
+
+    def __init__(self, dims: int, order: Any = None) -> None:
+        check_sizes(dims=dims)
+        self.dims, self.permutation = dims, permutation(order, dims)
+
+    @property
+    def order(self) -> np.ndarray:
+        """The order in which the bits are drawn, (D,)."""
+        return self.permutation
+
+    @abstractmethod
+    def network(self, x: Any) -> Any:
+        """The logits l (1) of all bits, (B, D), from x (B, D); that of x[j] may depend on x[<j] only."""
+
+    def conditionals(self, x: Any, context: Any = None) -> Bernoulli:
+        """p(x[j] | x[<j]) for all j, a batch (B, D).
+
+        Args:
+            x: (B, D), 0 or 1, of the dtype of the parameters, or integers or bools.
+            context: None; the simple models take none.
+
+        Raises:
+            TypeError: for another float dtype.
+            ValueError: for another shape, or a context.
+        """
+        if context is not None:
+            raise ValueError(f"context was given, but {type(self).__name__} takes none")
+        x = floats("x", x, self.dtype, whole=True)
+        check_features(x, self.dims, type(self).__name__)
+        return Bernoulli(self.network(x))
