@@ -17,6 +17,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor
 from scratchgen.autoregressive.model import Autoregressive
 from scratchgen.distributions import Categorical
+from scratchgen.distributions.arguments import unmasked
 from scratchgen.random import Rng
 
 
@@ -28,6 +29,27 @@ def level_code(x: np.ndarray, levels: int, dtype: Any = np.float32) -> np.ndarra
     """
     k = np.arange(levels)
     return np.concatenate([x[..., None] == k, x[..., None] > k[:-1]], axis=-1).astype(dtype)
+
+
+def require_levels(x: Any, levels: int) -> np.ndarray:
+    """x as an array, if it is of integers from 0 to levels − 1.
+
+    Raises:
+        TypeError: for x that are not integers.
+        ValueError: for x out of range, with the first and its index.
+
+    >>> require_levels([[3, 17]], levels=17)
+    Traceback (most recent call last):
+    ValueError: x has 17 at (0, 1); grey levels are 0 to 16
+    """
+    x = np.asarray(unmasked("x", x))
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"x is {x.dtype}; grey levels are integers from 0 to {levels - 1}")
+    wrong = np.argwhere((x < 0) | (x >= levels))
+    if len(wrong):
+        index = tuple(wrong[0].tolist())
+        raise ValueError(f"x has {x[index]} at {index}; grey levels are 0 to {levels - 1}")
+    return x
 
 
 class PixelModel(Autoregressive):
@@ -61,15 +83,10 @@ class PixelModel(Autoregressive):
         if context is not None:
             raise ValueError(f"context was given, but {type(self).__name__} takes none")
         x = np.asarray(x)
-        if x.dtype.kind not in "iu":
-            raise TypeError(f"x is {x.dtype}; grey levels are integers from 0 to {self.levels - 1}")
         if x.ndim != 2 or x.shape[1] != self.dims:
             hint = f": x.reshape(-1, {self.dims})" if x.ndim > 2 and np.prod(x.shape[1:]) == self.dims else ""
             raise ValueError(f"x has shape {x.shape}, expected (batch, {self.dims}){hint}")
-        wrong = np.argwhere((x < 0) | (x >= self.levels))
-        if len(wrong):
-            index = tuple(wrong[0].tolist())
-            raise ValueError(f"x has {x[index]} at {index}; grey levels are 0 to {self.levels - 1}")
+        require_levels(x, self.levels)
         return Categorical(self.network(level_code(x, self.levels, self.dtype), rng))
 
     def loss(self, x: Any, rng: Rng | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 ``module`` says what a parameter is, ``initialisations`` where training starts, ``inputs`` what is refused. Then come
 the layers, one a file: ``linear``, ``mlp``, ``layer_norm``, ``dropout``, ``embedding``, and ``conv2d`` on top of
 ``convolution``. Two do not see the future: ``causal`` has such convolutions, ``attention`` such attention;
-``transformer_block`` is made of it.
+``transformer_block`` is made of it. ``masked`` is an affine layer that sees what a mask lets it see.
 """
 
 from scratchgen.nn.attention import CausalSelfAttention, causal_attention
@@ -14,6 +14,7 @@ from scratchgen.nn.dropout import Dropout
 from scratchgen.nn.embedding import Embedding
 from scratchgen.nn.layer_norm import LayerNorm
 from scratchgen.nn.linear import Linear
+from scratchgen.nn.masked import MaskedLinear
 from scratchgen.nn.mlp import MLP
 from scratchgen.nn.module import Module
 from scratchgen.nn.transformer_block import TransformerBlock
@@ -28,6 +29,7 @@ __all__ = [
     "Embedding",
     "LayerNorm",
     "Linear",
+    "MaskedLinear",
     "Module",
     "TransformerBlock",
     "causal_attention",
