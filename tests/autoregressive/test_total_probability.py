@@ -15,7 +15,21 @@ import numpy as np
 import pytest
 
 import scratchgen.autoregressive
-from scratchgen.autoregressive import FVSBN, NADE, CausalConvNet, NGram, PixelCNN, ProbabilityTable, Transformer
+from scratchgen.autoregressive import (
+    FVSBN,
+    MADE,
+    NADE,
+    BinaryOutput,
+    CategoricalOutput,
+    CausalConvNet,
+    LogisticMixtureOutput,
+    NGram,
+    OrderMixture,
+    PixelCNN,
+    ProbabilityTable,
+    Transformer,
+    order_agnostic,
+)
 from scratchgen.nn import Module
 
 F64 = np.float64
@@ -36,6 +50,13 @@ MODELS: dict[tuple[type, str], tuple[Callable[[], Any], int, int]] = {
     (FVSBN, "another order"): (lambda: FVSBN(12, ORDER, F64), 2, 12),
     (NADE, "natural order"): (lambda: NADE(12, 5, 0, dtype=F64), 2, 12),
     (NADE, "another order"): (lambda: NADE(12, 5, 0, ORDER, F64), 2, 12),
+    (MADE, "natural order"): (lambda: MADE(12, BinaryOutput(), [30], 0, dtype=F64), 2, 12),
+    (MADE, "another order, two layers"): (lambda: MADE(12, BinaryOutput(), [20, 30], 0, ORDER, dtype=F64), 2, 12),
+    (MADE, "narrow, direct"): (lambda: MADE(12, BinaryOutput(), [3], 0, ORDER, direct=True, dtype=F64), 2, 12),
+    (MADE, "no hidden layer"): (lambda: MADE(12, BinaryOutput(), [], 0, ORDER, dtype=F64), 2, 12),
+    (MADE, "levels"): (lambda: MADE(6, CategoricalOutput(3), [9], 0, [3, 0, 5, 4, 1, 2], dtype=F64), 3, 6),
+    (MADE, "mixture of logistics"): (lambda: MADE(6, LogisticMixtureOutput(2, 3), [9], 0, dtype=F64), 3, 6),
+    (OrderMixture, "six orders"): (lambda: order_agnostic(MADE(12, BinaryOutput(), [20], 0, dtype=F64), 6, 0), 2, 12),
     (CausalConvNet, "bits"): (lambda: CausalConvNet(12, 2, 0, 4, 4, 3, (1, 4), dtype=F64), 2, 12),
     (CausalConvNet, "levels"): (lambda: CausalConvNet(6, 3, 0, 4, 3, 2, (1, 1), dtype=F64), 3, 6),
     (PixelCNN, "bits"): (lambda: PixelCNN((3, 4), 2, 0, 4, 2, 1, dtype=F64), 2, 12),
