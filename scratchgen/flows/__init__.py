@@ -1,12 +1,23 @@
 """Normalising flows (lecture p. 11): invertible maps from data to noise, and the densities that they imply.
 
 Read in this order: ``transform`` (the interface, and composition), ``flow`` (the change of variables). Then the
-transforms: ``elementwise`` and ``permutations``.
+transforms: ``elementwise`` and ``permutations``. Where an inverse has no closed form, ``root`` finds it.
 """
 
 from scratchgen.flows.elementwise import Affine, Exp
 from scratchgen.flows.flow import Flow, Transformed
 from scratchgen.flows.permutations import Reverse
+from scratchgen.flows.root import solve_increasing
 from scratchgen.flows.transform import Composite, Inverse, Transform
 
-__all__ = ["Affine", "Composite", "Exp", "Flow", "Inverse", "Reverse", "Transform", "Transformed"]
+__all__ = [
+    "Affine",
+    "Composite",
+    "Exp",
+    "Flow",
+    "Inverse",
+    "Reverse",
+    "Transform",
+    "Transformed",
+    "solve_increasing",
+]
