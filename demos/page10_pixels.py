@@ -30,7 +30,7 @@ from scratchgen.optim import AdamW, Average
 from scratchgen.training import History, fit
 
 TITLE = "Page 10: pixels given the pixels before, by convolutions"
-SECONDS, QUICK_SECONDS = 45, 15
+SECONDS, QUICK_SECONDS = 40, 15
 SIZE, LEVELS, PUBLISHED = (8, 8), 17, 88.7
 HALF = 32  # pixels of the upper half
 SEEN_FROM = (5, 1)  # the pixel whose past is drawn
@@ -97,7 +97,7 @@ def mean_and_error(nats: np.ndarray) -> str:
 
 def influence(model: PixelModel, x: np.ndarray, j: int) -> np.ndarray:
     """How log p(x[j] | x[<j]) changes with each pixel's code: |derivative|, summed over images, (8, 8)."""
-    code = Tensor(level_code(x, LEVELS), requires_grad=True)
+    code = Tensor(level_code(x, LEVELS, model.dtype), requires_grad=True)
     np.sum(Categorical(model.network(code)[:, j]).log_prob(x[:, j])).backward()
     return np.abs(code.grad).sum(axis=(0, 2)).reshape(SIZE)
 
