@@ -35,6 +35,7 @@ DEMOS = [
     "page09_iwae",
     "page09_collapse",
     "page09_factors",
+    "page10_chain_rule",
     "page10_text",
     "page10_pixels",
 ]
