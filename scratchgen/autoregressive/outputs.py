@@ -58,9 +58,6 @@ class Output(ABC):
     def __call__(self, numbers: Any) -> Distribution:
         """The distributions of all components, a batch (B, D), from what the network gives, (B, D, P)."""
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in vars(self).items())})"
-
 
 class BinaryOutput(Output):
     """Bits.
