@@ -36,6 +36,7 @@ DEMOS = [
     "page09_collapse",
     "page09_factors",
     "page10_chain_rule",
+    "page10_masks",
     "page10_text",
     "page10_pixels",
 ]
