@@ -9,12 +9,35 @@ from scratchgen.checks.cases import Case, leaf, register, weighted
 from scratchgen.checks.models import of
 from scratchgen.checks.transforms import normal, transform_sample
 from scratchgen.distributions import Independent, Normal
-from scratchgen.flows import Affine, Composite, Exp, Flow, Inverse, Reverse, Transformed
+from scratchgen.flows import (
+    Affine,
+    Composite,
+    Exp,
+    Flow,
+    Inverse,
+    LeakyReLU,
+    Logit,
+    Reverse,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    Transformed,
+)
 
 
 def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Numbers from 0.5 to 2."""
     return rng.uniform(0.5, 2.0, shape)
+
+
+def within_unit(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers from 0.1 to 0.9."""
+    return rng.uniform(0.1, 0.9, shape)
+
+
+def away_from_0(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of either sign, from 0.3 to 1.5 in magnitude."""
+    return rng.choice([-1.0, 1.0], shape) * rng.uniform(0.3, 1.5, shape)
 
 
 @transform_sample(Affine)
@@ -27,6 +50,42 @@ def affine(rng: np.random.Generator, dims: int) -> Affine:
 def exp(rng: np.random.Generator, dims: int) -> Exp:
     """It has no parameters."""
     return Exp()
+
+
+@transform_sample(Softplus, z=positive)
+def softplus(rng: np.random.Generator, dims: int) -> Softplus:
+    """It has no parameters."""
+    return Softplus()
+
+
+@transform_sample(Sigmoid, z=within_unit)
+def sigmoid(rng: np.random.Generator, dims: int) -> Sigmoid:
+    """Without a margin."""
+    return Sigmoid()
+
+
+@transform_sample(Sigmoid, "with a margin", z=within_unit)
+def sigmoid_with_margin(rng: np.random.Generator, dims: int) -> Sigmoid:
+    """A margin of 0.05."""
+    return Sigmoid(margin=0.05)
+
+
+@transform_sample(Logit, x=within_unit)
+def logit(rng: np.random.Generator, dims: int) -> Logit:
+    """A margin of 0.02."""
+    return Logit(margin=0.02)
+
+
+@transform_sample(Tanh, z=lambda rng, shape: 0.9 * np.sin(rng.standard_normal(shape)))
+def tanh(rng: np.random.Generator, dims: int) -> Tanh:
+    """It has no parameters."""
+    return Tanh()
+
+
+@transform_sample(LeakyReLU, x=away_from_0, z=away_from_0)
+def leaky_relu(rng: np.random.Generator, dims: int) -> LeakyReLU:
+    """A slope of 0.2: differences over less than 0.06 meet no kink."""
+    return LeakyReLU(slope=0.2)
 
 
 @transform_sample(Reverse)

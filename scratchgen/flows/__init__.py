@@ -1,13 +1,14 @@
 """Normalising flows (lecture p. 11): invertible maps from data to noise, and the densities that they imply.
 
 Read in this order: ``transform`` (the interface, and composition), ``flow`` (the change of variables). Then the
-transforms: ``elementwise`` and ``permutations``. Where an inverse has no closed form, ``root`` finds it.
+transforms: ``elementwise``, ``squashing`` and ``permutations``. Where an inverse has no closed form, ``root`` finds it.
 """
 
-from scratchgen.flows.elementwise import Affine, Exp
+from scratchgen.flows.elementwise import Affine, Exp, LeakyReLU, Softplus
 from scratchgen.flows.flow import Flow, Transformed
 from scratchgen.flows.permutations import Reverse
 from scratchgen.flows.root import solve_increasing
+from scratchgen.flows.squashing import Logit, Sigmoid, Tanh
 from scratchgen.flows.transform import Composite, Inverse, Transform
 
 __all__ = [
@@ -16,7 +17,12 @@ __all__ = [
     "Exp",
     "Flow",
     "Inverse",
+    "LeakyReLU",
+    "Logit",
     "Reverse",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
     "Transform",
     "Transformed",
     "solve_increasing",

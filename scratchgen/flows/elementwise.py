@@ -1,21 +1,28 @@
 """Transforms of each number on its own (lecture p. 11): the Jacobian is diagonal.
 
-    z_j = f(x_j),    log |det ∂z/∂x| = Σ_j log |f′(x_j)|                                        (1)
+    z_j = f(x_j),    log |det ∂z/∂x| = Σ_j log |f′(x_j)|                                            (1)
 
-    Affine     z = (x − b) e^{−a}         log |f′| = −a        x = b + e^a z                    (2)
-    Exp        z = e^x                    log |f′| = x         x = log z                        (3)
+    Affine       z = (x − b) e^{−a}     log f′ = −a                         x = b + e^a z           (2)
+    Exp          z = e^x                log f′ = x                          x = log z               (3)
+    Softplus     z = log(1 + e^x)       log f′ = log σ(x)                   x = z + log(1 − e^{−z}) (4)
+    LeakyReLU    z = max(x, s x)        log f′ = 0 above 0, log s below     x = min(z, z/s)         (5)
+
+with σ(x) = 1 / (1 + e^{−x}).
 
 Source: Papamakarios et al., arXiv:1912.02762, section 2.1.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor
+from scratchgen.autodiff import Tensor, leaky_relu, log_sigmoid, softplus
 from scratchgen.distributions.arguments import require
+from scratchgen.distributions.distribution import values
+from scratchgen.distributions.log1mexp import log1mexp
 from scratchgen.flows.transform import Mapped, Transform, sum_but_first
 
 
@@ -66,3 +73,59 @@ class Exp(Transform):
         require("z", z, lambda value: value > 0, "it must be above 0")
         x = np.log(z)
         return x, -sum_but_first(x)
+
+
+class Softplus(Transform):
+    """z = log(1 + e^x) (4), from all numbers to those above 0: like ``Exp`` far below 0, and like x far above.
+
+    >>> z, logabsdet = Softplus()(np.array([[0.0, 800.0]]))
+    >>> z.round(4), logabsdet.round(4)
+    (array([[6.931e-01, 8.000e+02]]), array([-0.6931]))
+    """
+
+    def forward(self, x: Any, context: Any = None) -> Mapped:
+        """Data → noise: log(1 + e^x)."""
+        return softplus(x), sum_but_first(log_sigmoid(x))
+
+    def inverse(self, z: Any, context: Any = None) -> Mapped:
+        """Noise → data: log(e^z − 1) = z + log(1 − e^{−z}).
+
+        Raises:
+            ValueError: for a plain array with numbers that are not above 0.
+        """
+        require("z", z, lambda value: value > 0, "it must be above 0")
+        log_slope = log1mexp(z)  # log σ(x), since σ(x) = 1 − e^{−z}
+        return z + log_slope, -sum_but_first(log_slope)
+
+
+class LeakyReLU(Transform):
+    """z = max(x, s x) (5): a kink at 0, and all of volume 1 or s.
+
+    Args:
+        slope: s, between 0 and 1.
+
+    Raises:
+        ValueError: for another slope.
+
+    >>> z, logabsdet = LeakyReLU(0.5)(np.array([[-4.0, 3.0, -2.0]]))
+    >>> z, logabsdet.round(4)                                       # 2 log ½
+    (array([[-2.,  3., -1.]]), array([-1.3863]))
+    """
+
+    def __init__(self, slope: float = 0.1) -> None:
+        if not 0 < slope < 1:
+            raise ValueError(f"slope is {slope}; it must be between 0 and 1")
+        self.slope = slope
+
+    def forward(self, x: Any, context: Any = None) -> Mapped:
+        """Data → noise: x, or s x below 0."""
+        return leaky_relu(x, slope=self.slope), math.log(self.slope) * negatives(x)
+
+    def inverse(self, z: Any, context: Any = None) -> Mapped:
+        """Noise → data: z, or z/s below 0."""
+        return np.minimum(z, z / self.slope), -math.log(self.slope) * negatives(z)
+
+
+def negatives(x: Any) -> np.ndarray:
+    """How many numbers of each row are 0 or less, (B,), in the dtype of x."""
+    return sum_but_first((values(x) <= 0).astype(x.dtype))
