@@ -75,11 +75,21 @@ def scatter_add(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """
     total = np.zeros(shape, values.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if all(part is None or part is ... or isinstance(part, (int, np.integer, slice)) for part in parts):
-        total[index] = values  # slices and integers never name a place twice
+    if all(names_once(part) for part in parts):
+        total[index] = values
     else:
         np.add.at(total, index, values)
     return total
+
+
+def names_once(part: Any) -> bool:
+    """Whether a part of an index cannot name a place twice: slices, integers and masks do not, arrays of integers may.
+
+    >>> names_once(slice(1, 3)), names_once(np.array([True, False])), names_once(np.array([0, 0]))
+    (True, True, False)
+    """
+    mask = isinstance(part, np.ndarray) and part.dtype == bool
+    return part is None or part is ... or isinstance(part, (int, np.integer, slice)) or mask
 
 
 def diagonal_rule(g: Any, y: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:

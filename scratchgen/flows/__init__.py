@@ -2,28 +2,39 @@
 
 Read in this order: ``transform`` (the interface, and composition), ``flow`` (the change of variables). Then the
 transforms: ``elementwise``, ``squashing`` and ``permutations``. Where an inverse has no closed form, ``root`` finds it.
+
+In ``coupling`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps`` and ``spline``.
 """
 
+from scratchgen.flows.coupling import Coupling, alternating
 from scratchgen.flows.elementwise import Affine, Exp, LeakyReLU, Softplus
 from scratchgen.flows.flow import Flow, Transformed
 from scratchgen.flows.permutations import Reverse
 from scratchgen.flows.root import solve_increasing
+from scratchgen.flows.scalar_maps import AdditiveMap, AffineMap, ScalarMap
+from scratchgen.flows.spline import SplineMap
 from scratchgen.flows.squashing import Logit, Sigmoid, Tanh
 from scratchgen.flows.transform import Composite, Inverse, Transform
 
 __all__ = [
+    "AdditiveMap",
     "Affine",
+    "AffineMap",
     "Composite",
+    "Coupling",
     "Exp",
     "Flow",
     "Inverse",
     "LeakyReLU",
     "Logit",
     "Reverse",
+    "ScalarMap",
     "Sigmoid",
     "Softplus",
+    "SplineMap",
     "Tanh",
     "Transform",
     "Transformed",
+    "alternating",
     "solve_increasing",
 ]

@@ -1,0 +1,45 @@
+"""Samples of the coupling layer: with every scalar map, several masks, and a context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchgen.checks.transforms import transform_sample
+from scratchgen.flows import AdditiveMap, AffineMap, Composite, Coupling, ScalarMap, SplineMap
+from scratchgen.nn import MLP
+
+ABOVE_ONE: dict[str, Any] = {"dims": (2, 3, 5)}  # with one dimension there is nothing to couple
+
+
+def coupling(scalar_map: ScalarMap, mask: Any, rng: np.random.Generator, context: int = 0) -> Coupling:
+    """A coupling with a small smooth network."""
+    mask = np.asarray(mask, bool)
+    seen, others = int(mask.sum()) + context, int((~mask).sum())
+    return Coupling(mask, MLP([seen, 3, others * scalar_map.numbers], rng, np.tanh, dtype=np.float64), scalar_map)
+
+
+@transform_sample(Coupling, "additive", **ABOVE_ONE)
+def additive(rng: np.random.Generator, dims: int) -> Coupling:
+    """The first dimensions pass, one more than half of them if D is odd."""
+    return coupling(AdditiveMap(), 2 * np.arange(dims) < dims, rng)
+
+
+@transform_sample(Coupling, "affine", **ABOVE_ONE)
+def affine(rng: np.random.Generator, dims: int) -> Coupling:
+    """Every other dimension passes."""
+    return coupling(AffineMap(), np.arange(dims) % 2 == 1, rng)
+
+
+@transform_sample(Composite, "of couplings with context", context=2, **ABOVE_ONE)
+def with_context(rng: np.random.Generator, dims: int) -> Composite:
+    """Two, so that no dimension is left alone; in the first only the last passes."""
+    mask = np.arange(dims) == dims - 1
+    return Composite([coupling(AffineMap(), m, rng, context=2) for m in (mask, ~mask)])
+
+
+@transform_sample(Coupling, "spline", smooth=False, **ABOVE_ONE)
+def spline(rng: np.random.Generator, dims: int) -> Coupling:
+    """Of standard normal numbers one in six is beyond the bound; the second derivatives jump at the knots."""
+    return coupling(SplineMap(3, bound=1.4), np.arange(dims) % 2 == 0, rng)

@@ -1,0 +1,116 @@
+"""Increasing functions of one number whose parameters are given: what layers of flows are made of (lecture p. 11).
+
+In a coupling or an autoregressive layer a network computes from some numbers the parameters θ_j by which another
+number x_j is mapped:
+
+    z_j = g(x_j; θ_j),      log ∂z_j/∂x_j = log g′(x_j; θ_j)            forward, data → noise    (1)
+    x_j = g⁻¹(z_j; θ_j),    log ∂x_j/∂z_j = −log g′(x_j; θ_j)           inverse, noise → data    (2)
+
+The layers differ in which numbers the network sees, the maps in how flexible g is. The two simplest are
+
+    AdditiveMap    z = x − b              log g′ = 0      x = b + z           b = θ              (3)
+    AffineMap      z = (x − b) e^{−a}     log g′ = −a     x = b + e^a z       (b, α) = θ         (4)
+                   a = s tanh(α/s)                                                               (5)
+
+so b and e^a are a location and a scale of x_j given what the network saw. (5) holds the scale between e^{−s} and e^s:
+no data make it overflow, and it can be above 1 as well as below. Near 0, a is α.
+
+At θ = 0 every map is the identity: a network whose last layer starts small makes a flow that starts near it.
+
+Sources: (3) Dinh et al., NICE, arXiv:1410.8516, section 3.2. (4) Dinh et al., Density estimation using Real NVP,
+arXiv:1605.08803, equations (7) and (8), and with this direction Papamakarios et al., Masked Autoregressive Flow,
+arXiv:1705.07057, equations (3) and (4).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+Mapped = tuple[Any, Any]  # the images of numbers, and the logarithms of the slopes there, both of their shape
+
+
+class ScalarMap(ABC):
+    """An increasing function g(x; θ) of single numbers, each with its own θ.
+
+    Attributes:
+        numbers: P, how many a θ has.
+    """
+
+    numbers: int
+
+    @abstractmethod
+    def forward(self, x: Any, theta: Any) -> Mapped:
+        """Data → noise (1): z and log ∂z/∂x, both of the shape of x, for theta of that shape + (P,)."""
+
+    @abstractmethod
+    def inverse(self, z: Any, theta: Any) -> Mapped:
+        """Noise → data (2): x and log ∂x/∂z, both of the shape of z, for theta of that shape + (P,)."""
+
+
+class AdditiveMap(ScalarMap):
+    """A shift (3): it keeps volume, so that a flow of nothing else cannot stretch space.
+
+    >>> z, log_slope = AdditiveMap().forward(np.array([3.0]), np.array([[1.0]]))
+    >>> z, log_slope
+    (array([2.]), array([0.]))
+    """
+
+    numbers = 1
+
+    def forward(self, x: Any, theta: Any) -> Mapped:
+        """Data → noise: x − b."""
+        return x - theta[..., 0], np.zeros(x.shape, x.dtype)
+
+    def inverse(self, z: Any, theta: Any) -> Mapped:
+        """Noise → data: b + z."""
+        return theta[..., 0] + z, np.zeros(z.shape, z.dtype)
+
+
+class AffineMap(ScalarMap):
+    """A shift and a scale (4).
+
+    Args:
+        most: s of (5), the most that the logarithm of the scale can be, and −s the least.
+
+    Raises:
+        ValueError: for s that is not above 0 and finite.
+
+    >>> z, log_slope = AffineMap(most=2.0).forward(np.array([3.0]), np.array([[1.0, 1e9]]))    # (3 − 1) e⁻²
+    >>> z.round(4), log_slope
+    (array([0.2707]), array([-2.]))
+    """
+
+    numbers = 2
+
+    def __init__(self, most: float = 3.0) -> None:
+        if not 0 < most < np.inf:
+            raise ValueError(f"most is {most}; it must be above 0 and finite: scales reach from e^−most to e^most")
+        self.most = float(most)
+
+    def log_scale(self, theta: Any) -> Any:
+        """a of (5)."""
+        return self.most * np.tanh(theta[..., 1] / self.most)
+
+    def forward(self, x: Any, theta: Any) -> Mapped:
+        """Data → noise: subtract b, divide by e^a."""
+        a = self.log_scale(theta)
+        return (x - theta[..., 0]) * np.exp(-a), -a
+
+    def inverse(self, z: Any, theta: Any) -> Mapped:
+        """Noise → data: multiply by e^a, add b."""
+        a = self.log_scale(theta)
+        return theta[..., 0] + z * np.exp(a), a
+
+
+def require_scalar_map(value: Any) -> ScalarMap:
+    """``value``, if it is a ScalarMap, and not the class of one.
+
+    Raises:
+        TypeError: with what it is.
+    """
+    if not isinstance(value, ScalarMap):
+        raise TypeError(f"scalar_map is {value!r}; it must be a ScalarMap such as AffineMap()")
+    return value
