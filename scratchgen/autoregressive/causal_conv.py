@@ -93,6 +93,8 @@ class CausalConvNet(PixelModel):
         dtype: Any = np.float32,
     ) -> None:
         check_sizes(dims=dims, levels=levels, width=width, first=first, kernel=kernel)
+        if np.ndim(dilations) != 1:
+            raise ValueError(f"dilations is {dilations!r}; give one number for each layer, such as (1, 2, 4)")
         reach = first + (kernel - 1) * sum(dilations)
         if reach < dims - 1:
             raise ValueError(

@@ -107,6 +107,8 @@ class PixelCNN(PixelModel):
         dropout: float = 0.3,
         dtype: Any = np.float32,
     ) -> None:
+        if np.shape(size) != (2,):
+            raise ValueError(f"size is {size!r}; give the height and the width of the images, such as (8, 8)")
         height, columns = size
         check_sizes(height=height, columns=columns, levels=levels, width=width, layers=layers, first=first, reach=reach)
         if first + layers * reach < max(size) - 1:

@@ -84,7 +84,7 @@ class PixelModel(Autoregressive):
             raise ValueError(f"context was given, but {type(self).__name__} takes none")
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.dims:
-            hint = f": x.reshape(-1, {self.dims})" if x.ndim > 2 and np.prod(x.shape[1:]) == self.dims else ""
+            hint = f": x.reshape(-1, {self.dims})" if x.ndim != 2 and x.size and x.size % self.dims == 0 else ""
             raise ValueError(f"x has shape {x.shape}, expected (batch, {self.dims}){hint}")
         require_levels(x, self.levels)
         return Categorical(self.network(level_code(x, self.levels, self.dtype), rng))

@@ -84,6 +84,8 @@ def test_the_loss_is_the_mean_over_images_of_the_sum_over_pixels(kind):
     [
         (np.zeros((2, 4, 5), int), ValueError, r"x\.reshape\(-1, 20\)"),
         (np.zeros((2, 19), int), ValueError, r"expected \(batch, 20\)"),
+        (np.zeros(20, int), ValueError, r"x\.reshape\(-1, 20\)"),
+        (np.zeros((2, 20), bool), TypeError, "x is bool; grey levels are integers"),
         (np.zeros((2, 20)), TypeError, "grey levels are integers"),
         (np.full((2, 20), 3), ValueError, r"x has 3 at \(0, 0\); grey levels are 0 to 2"),
         (np.full((2, 20), -1), ValueError, r"x has -1 at \(0, 0\)"),
@@ -102,6 +104,34 @@ def test_a_context_and_training_without_rng_are_refused(kind):
         small(kind).eval().conditionals(x, np.zeros((2, 1)))
     with pytest.raises(ValueError, match="Dropout draws in training"):
         small(kind).loss(x)
+
+
+def test_sizes_that_are_none_are_refused():
+    for size in (8, (8, 8, 1)):
+        with pytest.raises(ValueError, match=r"give the height and the width of the images, such as \(8, 8\)"):
+            PixelCNN(size, 17, 0)
+    with pytest.raises(ValueError, match="dilations is 4; give one number for each layer"):
+        CausalConvNet(64, 17, 0, dilations=4)
+    with pytest.raises(ValueError, match="dilation is -1"):
+        CausalConvNet(64, 17, 0, dilations=(100, -1))
+    with pytest.raises(ValueError, match=r"rate is 1\.0"):
+        PixelCNN((8, 8), 17, 0, dropout=1.0)
+
+
+@KINDS
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1)])
+def test_one_pixel_one_row_and_one_column_are_images_too(kind, shape):
+    model, D = small(kind, shape=shape).eval(), np.prod(shape)
+    x = np.stack(np.meshgrid(*[np.arange(LEVELS)] * D), axis=-1).reshape(-1, D)
+    assert abs(np.exp(model.log_prob(x).data).sum() - 1) < 1e-13
+    assert model.sample(2, 0).shape == (2, D)
+
+
+@KINDS
+def test_small_unsigned_integers_are_levels_too(kind):
+    """As the bundled digits have them: in ``level_code`` no sum of them can overflow."""
+    model, x = small(kind).eval(), np.random.default_rng(2).integers(0, LEVELS, (4, 20))
+    np.testing.assert_array_equal(model.log_prob(x.astype(np.uint8)).data, model.log_prob(x).data)
 
 
 def test_layers_that_do_not_reach_are_refused():
