@@ -15,7 +15,7 @@ import numpy as np
 from scratchgen.autoregressive.masks import permutation
 from scratchgen.autoregressive.model import Autoregressive
 from scratchgen.distributions import Bernoulli
-from scratchgen.distributions.arguments import floats
+from scratchgen.distributions.arguments import floats, require
 from scratchgen.nn.inputs import check_features, check_sizes
 
 
@@ -52,10 +52,11 @@ class BitModel(Autoregressive):
 
         Raises:
             TypeError: for another float dtype.
-            ValueError: for another shape, or a context.
+            ValueError: for another shape, a context, or an x that is neither 0 nor 1: a grey level has no probability.
         """
         if context is not None:
             raise ValueError(f"context was given, but {type(self).__name__} takes none")
         x = floats("x", x, self.dtype, whole=True)
         check_features(x, self.dims, type(self).__name__)
+        require("x", x, lambda value: (value == 0) | (value == 1), "it must be 0 or 1; binarise it")
         return Bernoulli(self.network(x))

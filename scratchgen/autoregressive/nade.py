@@ -70,6 +70,10 @@ class NADE(BitModel):
         logits = np.sum(sigmoid(a) * self.V[order], axis=-1)  # (B, D)
         return logits[:, np.argsort(order)] + self.b
 
+    def conditional(self, x: np.ndarray, j: int, context: Any = None) -> Bernoulli:
+        """p(x[j] | x[<j]) for one j, a batch (B,), by (4) up to j."""
+        return self.in_turn(len(x))(x, j)
+
     def in_turn(self, n: int, context: Any = None) -> Callable[[np.ndarray, int], Bernoulli]:
         """``conditional`` for n rows that are drawn in order: it keeps a, (n, H), and goes on by (4)."""
         W, V, b = self.W.data, self.V.data, self.b.data

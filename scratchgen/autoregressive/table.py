@@ -22,6 +22,7 @@ from scratchgen.autoregressive.masks import permutation
 from scratchgen.autoregressive.model import Autoregressive
 from scratchgen.distributions import Categorical
 from scratchgen.distributions.arguments import array_of, require, unmasked
+from scratchgen.distributions.categorical import require_logits
 from scratchgen.distributions.distribution import values
 from scratchgen.nn.embedding import check_tokens
 from scratchgen.nn.inputs import check_sizes
@@ -41,7 +42,7 @@ class ProbabilityTable(Autoregressive):
 
     Raises:
         TypeError: for logits that are not float32 or float64.
-        ValueError: for axes of different lengths, or none; for an order that is no permutation.
+        ValueError: for axes of different lengths, or none; for NaN or inf; for an order that is no permutation.
 
     >>> pair = ProbabilityTable.of([[0.4, 0.1], [0.1, 0.4]])         # two bits, equal four times in five
     >>> x = np.array([[1, 1]])
@@ -59,6 +60,7 @@ class ProbabilityTable(Autoregressive):
         shape = np.shape(logits)
         if len(set(shape)) != 1 or shape[0] < 1:
             raise ValueError(f"logits has shape {shape}; it must have one axis for each component, all of one length")
+        require_logits(logits)
         self.logits = logits if isinstance(logits, Tensor) else Tensor(np.array(logits), requires_grad=True)
         self.dims, self.levels, self.permutation = len(shape), shape[0], permutation(order, len(shape))
 

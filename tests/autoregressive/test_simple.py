@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scratchgen.autodiff import Tensor
-from scratchgen.autoregressive import fvsbn, nade
+from scratchgen.autoregressive import MADE, BinaryOutput, fvsbn, nade
 
 D, H = 5, 3
 ORDERS = pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (3, 0, 4, 1, 2)])
@@ -158,6 +158,7 @@ BAD = {
     "width": (lambda kind: random_model(kind).log_prob(np.zeros((2, 4))), ValueError, "4"),
     "one x": (lambda kind: random_model(kind).log_prob(np.zeros(D)), ValueError, "x[None] is a batch of one"),
     "float32": (lambda kind: random_model(kind).log_prob(np.zeros((2, D), np.float32)), TypeError, "x is float32"),
+    "grey": (lambda kind: random_model(kind).log_prob(np.full((1, D), 0.5)), ValueError, "x has 0.5 at (0, 0)"),
     "no bits": (lambda kind: random_model(kind).log_prob(np.full((1, D), 2)), ValueError, "x has 2.0 at (0, 0)"),
     "context": (lambda kind: random_model(kind).log_prob(np.zeros((2, D)), 1), ValueError, "takes none"),
     "no rows": (lambda kind: random_model(kind).loss(np.zeros((0, D)), 0), ValueError, "x has 0 rows"),
@@ -169,6 +170,15 @@ BAD = {
 def test_bad_inputs(kind, call, error, message):
     with pytest.raises(error, match=re.escape(message)):
         call(kind)
+
+
+def test_fvsbn_is_made_without_hidden_layers():
+    order = [3, 0, 4, 1, 2]
+    model, made = random_model("FVSBN", order), MADE(D, BinaryOutput(), [], 0, order, dtype=np.float64)
+    made.last.W.assign(model.W.data)
+    made.last.b.assign(model.b.data)
+    x = np.array(np.meshgrid(*[[0, 1]] * D)).reshape(D, -1).T
+    np.testing.assert_allclose(made.log_prob(x).data, model.log_prob(x).data, rtol=0, atol=1e-13)
 
 
 def test_no_hidden_units_are_refused():

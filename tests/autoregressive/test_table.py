@@ -132,6 +132,7 @@ PAIR = np.zeros((2, 2))
 BAD = {
     "integers": (lambda: module.ProbabilityTable(np.zeros((2, 2), int)), TypeError, "logits is int64"),
     "axes": (lambda: module.ProbabilityTable(np.zeros((2, 3))), ValueError, "logits has shape (2, 3)"),
+    "NaN": (lambda: module.ProbabilityTable(np.array([0.0, np.nan])), ValueError, "logits has nan at (1,)"),
     "no axes": (lambda: module.ProbabilityTable(np.zeros(())), ValueError, "logits has shape ()"),
     "order": (lambda: module.ProbabilityTable(PAIR, [0, 0]), ValueError, "missing [1], repeated [0]"),
     "too long": (lambda: module.ProbabilityTable(PAIR, [0, 1, 2]), ValueError, "unknown [2]"),

@@ -16,7 +16,7 @@ from scratchgen.autoregressive.fvsbn import FVSBN
 from scratchgen.autoregressive.model import Autoregressive
 from scratchgen.autoregressive.nade import NADE
 from scratchgen.autoregressive.table import ProbabilityTable
-from tests.autoregressive import test_simple, test_table
+from tests.autoregressive import test_simple, test_table, test_total_probability
 from tests.museum.test_engine_errors import slip
 
 TURNED = (3, 0, 4, 1, 2)  # its inverse is another
@@ -25,6 +25,11 @@ jacobian = test_simple.test_each_bit_depends_on_exactly_all_before
 future = test_simple.test_the_future_changes_no_bit
 uniforms = test_simple.test_each_draw_follows_its_uniform_numbers
 frequencies = test_simple.test_draws_are_as_frequent_as_log_prob_says
+
+
+def total(kind: str, order: Any) -> None:
+    model = (NADE if kind == "NADE" else FVSBN, "another order")
+    test_total_probability.test_the_total_probability_is_1_and_stays_so(*test_total_probability.MODELS[model])
 
 
 def steps() -> None:
@@ -36,10 +41,21 @@ MASKED = "np.where(self.mask, self.W, 0.0)"
 BITS: dict[str, tuple[Any, str, str, Callable[..., None]]] = {
     "no mask": (FVSBN.network, MASKED, "self.W", jacobian),
     "its own input": (FVSBN.network, "self.mask", "(self.mask | np.eye(5, dtype=bool))", jacobian),
+    "its own input: no distribution": (
+        FVSBN.network,
+        "self.mask",
+        "(self.mask | np.eye(self.dims, dtype=bool))",
+        total,
+    ),
     "the mask transposed": (FVSBN.network, "self.mask", "self.mask.T", jacobian),
     "the mask of the natural order": (FVSBN.network, "self.mask", "~np.tri(5, dtype=bool)", jacobian),
     "the bit before only": (FVSBN.network, "self.mask", "(np.eye(5, k=1) > 0)", jacobian),
-    "inverse of the order": (masks.degrees, "np.argsort(order) + 1", "order + 1", jacobian),
+    "inverse of the order": (
+        masks.degrees,
+        "np.argsort(permutation(order, len(order)))",
+        "permutation(order, len(order))",
+        jacobian,
+    ),
     "FVSBN without bias": (FVSBN.network, " + self.b", "", by_hand),
     "FVSBN, mean for sum": (FVSBN.network, MASKED, f"{MASKED} / len(self.b)", by_hand),
     "FVSBN, W transposed": (FVSBN.network, "self.W, 0.0", "self.W.T, 0.0", by_hand),
@@ -77,6 +93,12 @@ BITS: dict[str, tuple[Any, str, str, Callable[..., None]]] = {
         "np.concatenate([start, rows], axis=1), axis=1)",
         "np.concatenate([start, 0 * start, rows[:, :-1]], axis=1), axis=1)",
         jacobian,
+    ),
+    "running sum with its own bit: no distribution": (
+        NADE.network,
+        "np.concatenate([start, rows], axis=1), axis=1)",
+        "np.concatenate([start, x[:, order, None] * self.W[order]], axis=1), axis=1)[:, 1:]",
+        total,
     ),
     "sum over all bits": (
         NADE.network,
