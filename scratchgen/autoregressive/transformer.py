@@ -131,9 +131,8 @@ class Transformer(Autoregressive):
 
     def empty_cache(self, batch: int) -> list[Past]:
         """Keys and values of no positions, for each block."""
-        attention = self.blocks[0].attention
-        shape = (batch, attention.heads, 0, attention.out.W.shape[0] // attention.heads)
-        return [(np.zeros(shape, self.dtype), np.zeros(shape, self.dtype)) for _ in self.blocks]
+        nothing = np.zeros((batch, 0, self.places.W.shape[1]), self.dtype)
+        return [(nothing, nothing) for _ in self.blocks]
 
     def next_logits(self, inputs: np.ndarray, cache: list[Past]) -> np.ndarray:
         """Logits (3) for new inputs (1), (B, T, V), after those in the cache, to which they are appended.
@@ -211,7 +210,7 @@ class Transformer(Autoregressive):
 
 def seen_by(cache: list[Past]) -> int:
     """How many positions are in the cache."""
-    return cache[0][0].shape[2]
+    return cache[0][0].shape[1]
 
 
 def refuse_context(context: Any) -> None:

@@ -17,6 +17,9 @@ With g = dL/dy, the derivatives are those of two products and of a softmax betwe
 
 In (4), g_i · y_i = Σ_j p_ij (g_i · v_j): the mean that the derivative of a softmax takes off.
 
+With p_ij = e_ij / t_i, of exponentials and their sum, division by t_i can wait for y_i, and in (4) and (5) begins with
+g_i: d numbers for each position instead of one for each that it looks at.
+
 Source: Vaswani et al., Attention is all you need, arXiv:1706.03762, equation (1) and section 3.2.3.
 """
 
@@ -26,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor, custom_rule
+from scratchgen.autodiff import custom_rule
 from scratchgen.autodiff.categorical import sum_along
 from scratchgen.nn.initialisations import Initialisation, uniform_fan_in
 from scratchgen.nn.inputs import check_dtype, check_features, check_sizes
@@ -47,64 +50,100 @@ def causal_mask(queries: int, keys: int, dtype: Any = np.float64) -> np.ndarray:
     return np.where(np.tri(queries, keys, keys - queries, dtype=bool), 0.0, -np.inf).astype(dtype)
 
 
+def largest_of_keys(scores: Any) -> Any:
+    """The largest score along axis −2, kept with length 1.
+
+    The second half is laid upon the first until one row is left. A whole half at a time, that is four times as fast as
+    np.max; of an odd number, the halves share the middle, which changes no maximum.
+
+    >>> largest_of_keys(np.array([[1.0, 5.0], [4.0, 2.0], [3.0, 6.0]]))
+    array([[4., 6.]])
+    """
+    while scores.shape[-2] > 1:
+        half = (scores.shape[-2] + 1) // 2
+        scores = np.maximum(scores[..., :half, :], scores[..., -half:, :])
+    return scores
+
+
+def exponentials(q: Any, k: Any) -> tuple[Any, Any]:
+    """e_ij, of the scores (1), each row shifted by its own largest, (…, T, S), and their sums t_i, (…, T, 1).
+
+    By the largest of all rows, the last digits would depend on the future.
+    """
+    scaled = q * q.shape[-1] ** -0.5
+    scores = k @ np.swapaxes(scaled, -1, -2)  # (…, S, T), so that the queries are side by side in memory
+    scores += np.ascontiguousarray(causal_mask(q.shape[-2], k.shape[-2], q.dtype).T)
+    scores -= largest_of_keys(scores)
+    e = np.exp(scores)
+    t = np.ones((1, e.shape[-2]), e.dtype) @ e  # a sum over the keys
+    return np.swapaxes(e, -1, -2), np.swapaxes(t, -1, -2)
+
+
 def attention_weights(q: Any, k: Any) -> Any:
     """The weights (2), (…, T, S), for q (…, T, d) and k (…, S, d), whose last T positions are those of q.
-
-    Each row is shifted by its own largest score: by that of all rows, the last digits would depend on the future.
 
     >>> attention_weights(np.zeros((2, 1)), np.zeros((2, 1)))
     array([[1. , 0. ],
            [0.5, 0.5]])
     """
-    scaled = q * q.shape[-1] ** -0.5
-    scores = k @ np.swapaxes(scaled, -1, -2)  # (…, S, T): along axis −2 a maximum takes half the time
-    scores += np.ascontiguousarray(causal_mask(q.shape[-2], k.shape[-2], q.dtype).T)
-    scores -= np.max(scores, axis=-2, keepdims=True)
-    p = np.exp(scores)
-    p /= np.ones((1, p.shape[-2]), p.dtype) @ p  # a sum over the keys, (…, 1, T)
-    return np.swapaxes(p, -1, -2)
+    e, t = exponentials(q, k)
+    return e / t
 
 
-def attention_and_weights(q: Any, k: Any, v: Any) -> tuple[Any, Any]:
-    """y (3), and the weights for the derivatives."""
+def split(x: Any, heads: int) -> Any:
+    """The features of each head apart, a view: (…, T, heads · d) → (…, heads, T, d)."""
+    x = x.reshape((*x.shape[:-1], heads, x.shape[-1] // heads))
+    return np.swapaxes(x, -2, -3)
+
+
+def merged(x: Any) -> Any:
+    """The heads side by side again: (…, heads, T, d) → (…, T, heads · d)."""
+    x = np.swapaxes(x, -2, -3)
+    return x.reshape((*x.shape[:-2], x.shape[-2] * x.shape[-1]))
+
+
+def attention_and_kept(q: Any, k: Any, v: Any, heads: int = 1) -> tuple[Any, Any]:
+    """y (3), and the exponentials with their sums for the derivatives."""
     if q.ndim < 2 or k.shape != v.shape or (*q.shape[:-2], q.shape[-1]) != (*k.shape[:-2], k.shape[-1]):
         raise ValueError(
             f"q has shape {q.shape}, k {k.shape}, v {v.shape}; they must be (…, T, d), (…, S, d), (…, S, d)"
         )
     if k.shape[-2] < q.shape[-2] or q.shape[-1] == 0:
         raise ValueError(f"q has shape {q.shape}, k {k.shape}: there must be as many keys as queries, and d at least 1")
-    if k.shape[-2] == 0:
-        return np.zeros(q.shape, q.dtype), np.zeros((*q.shape[:-1], 0), q.dtype)
-    p = attention_weights(q, k)
-    return p @ v, p
+    if q.shape[-1] % heads:
+        raise ValueError(f"q has {q.shape[-1]} features, which {heads} heads cannot share")
+    e, t = exponentials(split(q, heads), split(k, heads))
+    return merged((e @ split(v, heads)) / t), (e, t)
 
 
-def common_factors(g: Any, y: Any, q: Any, k: Any, v: Any, *, kept: Any = None) -> tuple[Any, Any, Any]:
-    """g, p and h of (4)."""
-    p = attention_and_weights(q, k, v)[1] if kept is None else kept
-    scaled = g * q.shape[-1] ** -0.5
-    h = np.swapaxes(v @ np.swapaxes(scaled, -1, -2), -1, -2)  # (…, T, S), in memory as p is
-    h -= sum_along(scaled * y, -1)
-    h *= p
-    return g, p, h
+def common_factors(g: Any, y: Any, q: Any, k: Any, v: Any, heads: int = 1, *, kept: Any = None) -> tuple[Any, Any, Any]:
+    """g over t, e, and h of (4), by heads."""
+    e, t = exponentials(split(q, heads), split(k, heads)) if kept is None else kept
+    g = split(g, heads) / t
+    scaled = g * g.shape[-1] ** -0.5
+    h = np.swapaxes(split(v, heads) @ np.swapaxes(scaled, -1, -2), -1, -2)  # (…, T, S), in memory as e is
+    h -= sum_along(scaled * split(y, heads), -1)
+    h *= e
+    return g, e, h
 
 
 @custom_rule(
-    lambda common, y, q, k, v, *, kept=None: common[2] @ k,
-    lambda common, y, q, k, v, *, kept=None: np.swapaxes(common[2], -1, -2) @ q,
-    lambda common, y, q, k, v, *, kept=None: np.swapaxes(common[1], -1, -2) @ common[0],
+    lambda common, y, q, k, v, heads=1, *, kept=None: merged(common[2] @ split(k, heads)),
+    lambda common, y, q, k, v, heads=1, *, kept=None: merged(np.swapaxes(common[2], -1, -2) @ split(q, heads)),
+    lambda common, y, q, k, v, heads=1, *, kept=None: merged(np.swapaxes(common[1], -1, -2) @ common[0]),
     prepare=common_factors,
-    keep=attention_and_weights,
+    keep=attention_and_kept,
 )
-def causal_attention(q: Any, k: Any, v: Any) -> Any:
+def causal_attention(q: Any, k: Any, v: Any, heads: int = 1) -> Any:
     """y (3), with derivatives (5): position i is a mean of the values up to i, with weights (2).
 
     Args:
-        q: queries, (…, T, d), an array or Tensor.
-        k, v: keys and values, (…, S, d) with S ≥ T: the queries belong to the last T of the S positions.
+        q: queries, (…, T, heads · d), an array or Tensor.
+        k, v: keys and values, (…, S, heads · d) with S ≥ T: the queries belong to the last T of the S positions.
+        heads: how many share the features, each with weights of its own.
 
     Returns:
-        (…, T, d).
+        (…, T, heads · d).
 
     Raises:
         ValueError: for shapes that do not fit.
@@ -114,7 +153,7 @@ def causal_attention(q: Any, k: Any, v: Any) -> Any:
     array([[2.],
            [3.]])
     """
-    return attention_and_weights(q, k, v)[0]
+    return attention_and_kept(q, k, v, heads)[0]
 
 
 class CausalSelfAttention(Module):
@@ -159,7 +198,7 @@ class CausalSelfAttention(Module):
 
         Args:
             x: (B, T, width).
-            past: keys and values of the positions before x, (B, heads, S, d) each; S may be 0. For generation, without
+            past: keys and values of the positions before x, (B, S, width) each; S may be 0. For generation, without
                 a gradient.
 
         Returns:
@@ -171,25 +210,14 @@ class CausalSelfAttention(Module):
             raise ValueError(
                 f"x has shape {x.shape}, CausalSelfAttention wants (B, T, width): x[None] is a batch of one"
             )
-        q, k, v = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))  # (B, heads, T, d)
+        q, k, v = self.query(x), self.key(x), self.value(x)  # (B, T, width)
         if past is None:
-            return self.out(merged(causal_attention(q, k, v)))
-        keys = np.concatenate([past[0], k.data], axis=2)  # (B, heads, S + T, d)
-        values = np.concatenate([past[1], v.data], axis=2)
-        return self.out(merged(causal_attention(q, keys, values))), (keys, values)
+            return self.out(causal_attention(q, k, v, self.heads))
+        keys = np.concatenate([past[0], k.data], axis=1)  # (B, S + T, width)
+        values = np.concatenate([past[1], v.data], axis=1)
+        return self.out(causal_attention(q, keys, values, self.heads)), (keys, values)
 
     def weights(self, x: Any) -> np.ndarray:
         """How position i of each head looks at j, equation (2), (B, heads, T, T): what an attention map shows."""
-        q, k = self.split(self.query(x)), self.split(self.key(x))  # (B, heads, T, d)
-        return np.asarray(attention_weights(q.data, k.data))
-
-    def split(self, x: Tensor) -> Tensor:
-        """(B, T, width) → (B, heads, T, d), a view."""
-        batch, length, width = x.shape
-        return x.reshape((batch, length, self.heads, width // self.heads)).transpose((0, 2, 1, 3))
-
-
-def merged(y: Tensor) -> Tensor:
-    """The heads side by side again: (B, heads, T, d) → (B, T, heads · d)."""
-    batch, heads, length, d = y.shape
-    return y.transpose((0, 2, 1, 3)).reshape((batch, length, heads * d))
+        q, k = split(self.query(x).data, self.heads), split(self.key(x).data, self.heads)
+        return np.asarray(attention_weights(q, k))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scratchgen.nn import attention
-from scratchgen.nn.attention import CausalSelfAttention, causal_mask
+from scratchgen.nn.attention import causal_mask
 from tests.autoregressive import test_transformer, test_transformer_leaks
 from tests.museum.test_distribution_errors import Check, Plant, instead_of, is_caught
 from tests.nn import test_attention
@@ -38,12 +38,13 @@ def masked(finite: float = -np.inf, off: int = 0) -> Plant:
 
 
 def weights(wrong: Callable[..., np.ndarray]) -> Plant:
-    """Other weights, from the scores q · k and the mask, (T, S)."""
+    """Other weights, from the scores q · k and the mask, (T, S), to be divided by 1."""
 
-    def planted(q: Any, k: Any) -> np.ndarray:
-        return wrong(q @ np.swapaxes(k, -1, -2), causal_mask(q.shape[-2], k.shape[-2]), q.shape[-1] ** 0.5)
+    def planted(q: Any, k: Any) -> tuple[np.ndarray, np.ndarray]:
+        p = wrong(q @ np.swapaxes(k, -1, -2), causal_mask(q.shape[-2], k.shape[-2]), q.shape[-1] ** 0.5)
+        return p, np.ones((*p.shape[:-1], 1))
 
-    return instead_of(attention, "attention_weights", planted)
+    return instead_of(attention, "exponentials", planted)
 
 
 def softmax(scores: np.ndarray, axis: Any = -1) -> np.ndarray:
@@ -57,19 +58,27 @@ def shifted_by_all(s: np.ndarray, mask: np.ndarray, root: float) -> np.ndarray:
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def split_without_transpose(self: CausalSelfAttention, x: Any) -> Any:
-    batch, length, width = x.shape
-    return x.reshape((batch, self.heads, length, width // self.heads))
+def split_without_transpose(x: Any, heads: int) -> Any:
+    *lead, length, width = x.shape
+    return x.reshape((*lead, heads, length, width // heads))
 
 
 def merged_without_transpose(y: Any) -> Any:
-    batch, heads, length, d = y.shape
-    return y.reshape((batch, length, heads * d))
+    *lead, heads, length, d = y.shape
+    return y.reshape((*lead, length, heads * d))
 
 
-def heads_interleaved(self: CausalSelfAttention, x: Any) -> Any:
-    batch, length, width = x.shape
-    return x.reshape((batch, length, width // self.heads, self.heads)).transpose((0, 3, 1, 2))
+def heads_interleaved(x: Any, heads: int) -> Any:
+    x = x.reshape((*x.shape[:-1], x.shape[-1] // heads, heads))
+    return np.moveaxis(x, -1, -3)
+
+
+def largest_without_middle(scores: np.ndarray) -> np.ndarray:
+    """By halves, which leave out one row of an odd number."""
+    while scores.shape[-2] > 1:
+        half = scores.shape[-2] // 2
+        scores = np.maximum(scores[..., :half, :], scores[..., -half:, :])
+    return scores
 
 
 PLANTS: dict[str, tuple[Plant, Check]] = {
@@ -87,6 +96,14 @@ PLANTS: dict[str, tuple[Plant, Check]] = {
     "mask after the softmax": (weights(lambda s, mask, root: softmax(s / root) * (mask == 0)), by_loops),
     "mask after the softmax: no bit": (weights(lambda s, mask, root: softmax(s / root) * (mask == 0)), no_bit),
     "shifted by the largest score of all rows": (weights(shifted_by_all), no_bit),
+    "shifted by less than the largest score": (
+        instead_of(attention, "largest_of_keys", lambda scores: scores[..., :1, :]),
+        partial(test_attention.test_weights_sum_to_one_and_are_zero_in_the_future, 1e3),
+    ),
+    "a middle row left out of the maximum": (
+        instead_of(attention, "largest_of_keys", largest_without_middle),
+        partial(test_attention.test_the_largest_score_wherever_it_is, 5),
+    ),
     "softmax over the queries": (weights(lambda s, mask, root: softmax(s / root + mask, axis=-2)), by_loops),
     "softmax over everything": (weights(lambda s, mask, root: softmax(s / root + mask, axis=(-2, -1))), by_loops),
     "no 1/√d": (weights(lambda s, mask, root: softmax(s + mask)), by_loops),
@@ -95,15 +112,15 @@ PLANTS: dict[str, tuple[Plant, Check]] = {
         weights(lambda s, mask, root: softmax(np.swapaxes(s, -1, -2) / root + mask)),
         by_loops,
     ),
-    "heads split without a transpose": (instead_of(CausalSelfAttention, "split", split_without_transpose), by_hand),
+    "heads split without a transpose": (instead_of(attention, "split", split_without_transpose), by_hand),
     "heads split without a transpose: jacobian": (
-        instead_of(CausalSelfAttention, "split", split_without_transpose),
+        instead_of(attention, "split", split_without_transpose),
         jacobian(False),
     ),
     "heads merged without a transpose": (instead_of(attention, "merged", merged_without_transpose), by_hand),
-    "heads interleaved": (instead_of(CausalSelfAttention, "split", heads_interleaved), by_hand),
+    "heads interleaved": (instead_of(attention, "split", heads_interleaved), by_hand),
     "heads interleaved: no views": (
-        instead_of(CausalSelfAttention, "split", heads_interleaved),
+        instead_of(attention, "split", heads_interleaved),
         test_attention.test_heads_are_views_and_do_not_mix,
     ),
 }

@@ -147,18 +147,18 @@ Append = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def appended(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    return np.concatenate([old, new], axis=2)
+    return np.concatenate([old, new], axis=1)
 
 
 def cached(keys_by: Append, values_by: Append) -> Plant:
     """Keys and values put together in another way, from the old and the new."""
 
     def forward(self: CausalSelfAttention, x: Any, past: Any = None) -> Any:
-        q, k, v = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))
+        q, k, v = self.query(x), self.key(x), self.value(x)
         if past is None:
-            return self.out(attention.merged(attention.causal_attention(q, k, v)))
+            return self.out(attention.causal_attention(q, k, v, self.heads))
         keys, values = keys_by(past[0], k.data), values_by(past[1], v.data)
-        return self.out(attention.merged(attention.causal_attention(q, keys, values))), (keys, values)
+        return self.out(attention.causal_attention(q, keys, values, self.heads)), (keys, values)
 
     return instead_of(CausalSelfAttention, "forward", forward)
 
@@ -197,12 +197,12 @@ GENERATION: dict[str, tuple[Plant, Check]] = {
     ),
     "nothing appended": (cached(*[lambda old, new: new] * 2), with_cache),
     "values not appended but replaced": (
-        cached(appended, lambda old, new: np.concatenate([0 * old, new], axis=2)),
+        cached(appended, lambda old, new: np.concatenate([0 * old, new], axis=1)),
         with_cache,
     ),
     "appended in front": (cached(*[lambda old, new: appended(new, old)] * 2), in_chunks),
     "keys appended in front, values behind": (cached(lambda old, new: appended(new, old), appended), with_cache),
-    "the old ones turned round": (cached(appended, lambda old, new: appended(old[:, :, ::-1], new)), with_cache),
+    "the old ones turned round": (cached(appended, lambda old, new: appended(old[:, ::-1], new)), with_cache),
     "the prompt not in the cache": (
         instead_of(Transformer, "in_turn", lambda self, n, context=None: last_alone(self, n)),
         sampling,

@@ -1,5 +1,7 @@
 """Causal attention: equations (1) to (3) by loops, and that nothing of the future is seen, on any path."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from scratchgen.nn import CausalSelfAttention, attention
 from scratchgen.nn.attention import attention_weights, causal_attention
 
 RNG = np.random.default_rng(0)
-EMPTY = (np.zeros((3, 2, 0, 4)), np.zeros((3, 2, 0, 4)))
+EMPTY = (np.zeros((3, 0, 8)), np.zeros((3, 0, 8)))
 
 
 def by_loops(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -28,6 +30,20 @@ def test_attention_by_loops(queries: int, keys: int) -> None:
     y = causal_attention(q, k, v)
     for index in np.ndindex(2, 3):
         assert np.allclose(y[index], by_loops(q[index], k[index], v[index]), rtol=1e-12, atol=1e-13)
+
+
+def test_each_head_attends_to_its_own_features() -> None:
+    q, k, v = RNG.normal(size=(2, 3, 6)), *RNG.normal(size=(2, 2, 5, 6))
+    y = causal_attention(q, k, v, heads=3)
+    for i, d in product(range(2), np.split(np.arange(6), 3)):
+        assert np.allclose(y[i][:, d], by_loops(q[i][:, d], k[i][:, d], v[i][:, d]), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 13, 64])
+def test_the_largest_score_wherever_it_is(n: int) -> None:
+    """By halves that overlap where n is odd."""
+    scores = np.where(np.eye(n, dtype=bool), 0.0, -1.0 - RNG.random((2, n, n)))
+    assert np.array_equal(attention.largest_of_keys(scores), np.max(scores, axis=-2, keepdims=True))
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e150])
@@ -74,15 +90,15 @@ def test_keys_and_values_that_are_kept_give_what_the_full_pass_gives(cuts: list[
         y, past = layer(chunk, past)
         parts.append(y.data)
     assert np.allclose(np.concatenate(parts, axis=1), layer(x).data, rtol=1e-12, atol=1e-13)
-    assert past[0].shape == (3, 2, 6, 4)
+    assert past[0].shape == (3, 6, 8)
 
 
 def test_heads_are_views_and_do_not_mix() -> None:
     layer, x = CausalSelfAttention(6, 3, 1), RNG.normal(size=(2, 5, 6)).astype("f4")
-    q = layer.query(x)
-    assert np.shares_memory(layer.split(q).data, q.data)
-    assert np.array_equal(layer.split(q).data[:, 1], q.data[:, :, 2:4])
-    assert np.array_equal(attention.merged(layer.split(q)).data, q.data)
+    q = layer.query(x).data
+    assert np.shares_memory(attention.split(q, 3), q)
+    assert np.array_equal(attention.split(q, 3)[:, 1], q[:, :, 2:4])
+    assert np.array_equal(attention.merged(attention.split(q, 3)), q)
     assert layer(x).dtype == np.float32
     assert layer.weights(x).shape == (2, 3, 5, 5)
 
@@ -101,6 +117,8 @@ def test_shapes_that_do_not_fit(shapes: tuple[tuple[int, int], ...], gist: str) 
 
 
 def test_bad_sizes() -> None:
+    with pytest.raises(ValueError, match="q has 3 features, which 2 heads cannot share"):
+        causal_attention(*np.zeros((3, 4, 3)), heads=2)
     with pytest.raises(ValueError, match="width is 7, which 2 heads cannot share: make it a multiple of 2"):
         CausalSelfAttention(7, 2, 0)
     with pytest.raises(ValueError, match="heads is 0"):
