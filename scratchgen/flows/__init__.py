@@ -1,7 +1,8 @@
 """Normalising flows (lecture p. 11): invertible maps from data to noise, and the densities that they imply.
 
 Read in this order: ``transform`` (the interface, and composition), ``flow`` (the change of variables). Then the
-transforms: ``elementwise``, ``squashing`` and ``permutations``. Where an inverse has no closed form, ``root`` finds it.
+transforms: of each number on its own in ``elementwise`` and ``squashing``; linear ones in ``permutations``, ``linear``,
+``householder`` and ``invertible_conv``. Where an inverse has no closed form, ``root`` finds it.
 
 In ``coupling`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps`` and ``spline``.
 """
@@ -9,7 +10,10 @@ In ``coupling`` a network decides how numbers are mapped, by one of the maps in 
 from scratchgen.flows.coupling import Coupling, alternating
 from scratchgen.flows.elementwise import Affine, Exp, LeakyReLU, Softplus
 from scratchgen.flows.flow import Flow, Transformed
-from scratchgen.flows.permutations import Reverse
+from scratchgen.flows.householder import Orthogonal
+from scratchgen.flows.invertible_conv import InvertibleConv
+from scratchgen.flows.linear import FullLinear, LULinear, Triangular
+from scratchgen.flows.permutations import Permutation, Reverse
 from scratchgen.flows.root import solve_increasing
 from scratchgen.flows.scalar_maps import AdditiveMap, AffineMap, ScalarMap
 from scratchgen.flows.spline import SplineMap
@@ -24,9 +28,14 @@ __all__ = [
     "Coupling",
     "Exp",
     "Flow",
+    "FullLinear",
     "Inverse",
+    "InvertibleConv",
+    "LULinear",
     "LeakyReLU",
     "Logit",
+    "Orthogonal",
+    "Permutation",
     "Reverse",
     "ScalarMap",
     "Sigmoid",
@@ -35,6 +44,7 @@ __all__ = [
     "Tanh",
     "Transform",
     "Transformed",
+    "Triangular",
     "alternating",
     "solve_increasing",
 ]
