@@ -1,14 +1,19 @@
 """A causal convolution net: the pixels as one sequence, and dilated convolutions over it (lecture p. 10).
 
-The first layer, of type A, sees the pixels before; the layers above, of type B, see what is known at the place itself
-and at earlier ones. With gated activations and residual connections,
+The first layer, a causal convolution A of type A, sees the pixels before, by their code (``pixels``). The layers above,
+B of type B, see what is known at the place itself and at earlier ones: see ``nn.causal`` for both types. With gated
+activations and residual connections,
 
-    h⁰ = A(code) + position                                                                    (1)
-    hˡ⁺¹ = hˡ + tanh(a) · σ(g) @ W,    (a, g) = Bˡ(norm(hˡ))                                   (2)
-    logits = silu(hᴸ) @ V                                                                      (3)
+    h⁰ = A(code) + position                                   (D, width), for each image       (1)
+    hˡ⁺¹ = hˡ + (tanh(a) · σ(g)) @ Wˡ,    (a, g) = Bˡ(norm(hˡ))                                (2)
+    logits = silu(hᴸ) @ V                                     (D, levels)                      (3)
 
-What a layer reaches adds up: a place sees the ``first`` pixels of A, and each B with ``kernel`` places, d apart, adds
-(kernel − 1) d. The position tells the layers, which are the same everywhere, where in the image they are.
+with a bias beside each W, and in training dropout before it. There is no connection around A: by it a pixel would see
+itself.
+
+What the layers reach adds up: A sees ``first`` pixels, and each B with ``kernel`` places, d apart, reaches back
+(kernel − 1) d more. The position, a learned vector for each place, tells the layers, which are the same everywhere,
+where in the image they are.
 
 Source: van den Oord et al., WaveNet, arXiv:1609.03499, §2.1, §2.3 and §2.4.
 """
@@ -29,7 +34,7 @@ from scratchgen.random import Rng, generator
 
 
 class GatedBlock(Module):
-    """h + tanh(a) · σ(g) @ W, equation (2).
+    """h + (tanh(a) · σ(g)) @ W, equation (2).
 
     Args:
         width: the number of channels of h.
@@ -52,7 +57,12 @@ class GatedBlock(Module):
 
 
 def gated(y: Tensor) -> Tensor:
-    """tanh(a) · σ(g) for the two halves (a, g) of the channels."""
+    """tanh(a) · σ(g) for the two halves (a, g) of the channels, (…, 2 width) → (…, width).
+
+    >>> from scratchgen.autodiff import Tensor
+    >>> gated(Tensor([[2.0, 0.0]])).data                            # tanh(2) / 2
+    array([[0.48201379]])
+    """
     width = y.shape[-1] // 2
     return np.tanh(y[..., :width]) * sigmoid(y[..., width:])
 
@@ -112,7 +122,7 @@ class CausalConvNet(PixelModel):
     def network(self, code: Any, rng: Rng | None = None) -> Tensor:
         """Logits (B, D, levels), equation (3)."""
         rng = None if rng is None else generator(rng)
-        h = self.first(code) + self.position
+        h = self.first(code) + self.position  # (B, D, width)
         for block in self.blocks:
             h = block(h, rng)
         return self.out(self.dropout(silu(h), rng))

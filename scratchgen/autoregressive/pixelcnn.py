@@ -2,15 +2,21 @@
 
 One stack of masked k × k convolutions has a *blind spot*: the mask allows a step to the right only together with one
 upwards, of (k − 1)/2 columns a row at most. So pixels in the rows above that are far to the right are never reached.
-Two stacks have no blind spot:
+Two stacks have no blind spot. At row i and column j
 
-    v[i, j]   the vertical stack knows all rows above i                                        (1)
-    h[i, j]   the horizontal stack knows row i to the left of j, and is told v[i, j]           (2)
+    v[i, j]   the vertical stack, knows the rows above i only
+    h[i, j]   the horizontal stack, knows row i to the left of j too, and is told v[i, j]
 
-(1) may look to both sides as far as it likes: all it meets is above row i. Both begin without the present place and go
-on with it, and are gated, where G(a, g) = tanh(a) · σ(g):
+v may look to both sides as far as it likes: all it meets is above row i. Of the pixels' code (``pixels``) the first
+convolutions, A of type A, see the rows above, or the row before. Those of the layers, B of type B, see the own row of v
+and the own place of h too, in which the present pixel is left out already. With G(a, g) = tanh(a) · σ(g),
 
-    vˡ⁺¹ = vˡ + G(Vˡ(vˡ)),    hˡ⁺¹ = hˡ + G(Hˡ(hˡ) + Vˡ(vˡ) @ U) @ W                          (3)
+    v⁰ = A_v(code) + position,    h⁰ = v⁰ + A_h(code)                                          (1)
+    vˡ⁺¹ = vˡ + G(B_vˡ(vˡ)),    hˡ⁺¹ = hˡ + G(B_hˡ(hˡ) + B_vˡ(vˡ) @ Uˡ) @ Wˡ                   (2)
+    logits = silu(hᴸ) @ V                                                                      (3)
+
+with a bias beside each matrix, and in training dropout after each G and before V. Nothing leads from h back to v: by
+it a place of v would learn of pixels in its own row, and tell them to places to their left.
 
 Source: van den Oord et al., Conditional image generation with PixelCNN decoders, arXiv:1606.05328, §2.1 to §2.3.
 """
@@ -49,7 +55,7 @@ def row_before(reach: int, present: bool) -> list[tuple[int, int]]:
 
 
 class TwoStacks(Module):
-    """One layer (3) of both stacks.
+    """One layer (2) of both stacks.
 
     Args:
         width: channels of v and of h.
@@ -69,7 +75,7 @@ class TwoStacks(Module):
 
     def forward(self, v: Tensor, h: Tensor, rng: Rng | None = None) -> tuple[Tensor, Tensor]:
         """(batch, height, width, channels) twice → the same shapes; ``rng`` is needed in training only."""
-        above = self.above(v)
+        above = self.above(v)  # (B, height, width, 2 channels), before the gate
         change = self.out(self.dropout(gated(self.before(h) + self.told(above)), rng))
         return v + self.dropout(gated(above), rng), h + change
 
@@ -82,7 +88,7 @@ class PixelCNN(PixelModel):
         levels: how many grey levels there are.
         rng: draws the weights.
         width: channels of the two stacks.
-        layers: how many layers (3).
+        layers: how many layers (2).
         first, reach: how far the first convolutions look, and those of the layers.
         dropout: the rate at which features are left out in training.
         dtype: of the weights.
@@ -126,11 +132,11 @@ class PixelCNN(PixelModel):
         self.out = Linear(width, levels, rng, dtype=dtype)
 
     def network(self, code: Any, rng: Rng | None = None) -> Tensor:
-        """Logits (B, D, levels) of all pixels."""
+        """Logits (B, D, levels), equation (3)."""
         rng = None if rng is None else generator(rng)
-        code = code.reshape(-1, *self.size, code.shape[-1])
-        v = self.above(code) + self.position
-        h = v + self.before(code)
+        code = code.reshape(-1, *self.size, code.shape[-1])  # (B, height, width, 2 levels − 1)
+        v = self.above(code) + self.position  # (B, height, width, channels)
+        h = v + self.before(code)  # (1)
         for layer in self.layers:
             v, h = layer(v, h, rng)
         logits = self.out(self.dropout(silu(h), rng))

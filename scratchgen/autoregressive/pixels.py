@@ -1,10 +1,15 @@
 """What the two convolutional models of grey images share: how levels enter the network, and dropout in the loss.
 
-A level k of V enters as V + V − 1 numbers, which say which level it is and how it compares with the others:
+A pixel x, one of V levels, enters as V + V − 1 numbers, which say which level it is and how it compares with the
+others; [ ] is 1 for what is true, else 0:
 
-    [k = 0], …, [k = V − 1],   [k > 0], …, [k > V − 2]                                         (1)
+    [x = 0], …, [x = V − 1],   [x > 0], …, [x > V − 2]                                         (1)
 
 The first half alone would do; the second tells the network from the start that levels 7 and 8 are alike.
+
+A draw takes D passes of the network, one for each pixel, which compute all D conditionals and use one of them. The
+passes could stop at the row that is drawn, for half the time; but then sums are added up in another order, and the last
+bits of a conditional would depend on how it was asked for.
 """
 
 from __future__ import annotations
@@ -27,8 +32,8 @@ def level_code(x: np.ndarray, levels: int, dtype: Any = np.float32) -> np.ndarra
     >>> level_code(np.array([2]), levels=4)
     array([[0., 0., 1., 0., 1., 1., 0.]], dtype=float32)
     """
-    k = np.arange(levels)
-    return np.concatenate([x[..., None] == k, x[..., None] > k[:-1]], axis=-1).astype(dtype)
+    level = np.arange(levels)
+    return np.concatenate([x[..., None] == level, x[..., None] > level[:-1]], axis=-1).astype(dtype)
 
 
 def require_levels(x: Any, levels: int) -> np.ndarray:
@@ -82,11 +87,10 @@ class PixelModel(Autoregressive):
         """
         if context is not None:
             raise ValueError(f"context was given, but {type(self).__name__} takes none")
-        x = np.asarray(x)
+        x = require_levels(x, self.levels)
         if x.ndim != 2 or x.shape[1] != self.dims:
             hint = f": x.reshape(-1, {self.dims})" if x.ndim != 2 and x.size and x.size % self.dims == 0 else ""
             raise ValueError(f"x has shape {x.shape}, expected (batch, {self.dims}){hint}")
-        require_levels(x, self.levels)
         return Categorical(self.network(level_code(x, self.levels, self.dtype), rng))
 
     def loss(self, x: Any, rng: Rng | None = None) -> Tensor:

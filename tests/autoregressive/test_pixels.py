@@ -90,6 +90,7 @@ def test_the_loss_is_the_mean_over_images_of_the_sum_over_pixels(kind):
         (np.full((2, 20), 3), ValueError, r"x has 3 at \(0, 0\); grey levels are 0 to 2"),
         (np.full((2, 20), -1), ValueError, r"x has -1 at \(0, 0\)"),
         (np.zeros((0, 20), int), ValueError, "x has 0 rows"),
+        (np.ma.masked_equal(np.zeros((2, 20), int), 0), TypeError, "masked"),
     ],
 )
 def test_images_that_are_refused(kind, x, error, message):
