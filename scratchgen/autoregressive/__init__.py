@@ -1,11 +1,13 @@
 """Autoregressive models (lecture p. 10): log p(x) = Σ_j log p(x[j] | x[1..j−1]).
 
-Read ``model`` first, what most of them share, and ``inverse``, how a component is drawn by a uniform number of its own;
-``table``, whose conditionals are sums of probabilities; ``bits``, ``fvsbn`` and ``nade``, the simplest networks;
-``ngram``, which only counts; then ``pixels``, ``causal_conv`` and ``pixelcnn``, two models of images with grey levels.
-``transformer``, with ``truncation``, is the model of languages. ``masks`` are those of a network in which each output
-sees the inputs before it: that is ``made``, with ``outputs`` for data of every kind, and ``order_mixture``, which has
-many orders at once.
+Read in this order:
+
+    what all such models share        model, and inverse, how a component is drawn by a uniform number of its own
+    models that only count            table, with a number for each x, and ngram, the baseline of a language model
+    networks with masks               masks, which weights there may be; fvsbn and nade, for bits, as in bits;
+                                      made, with outputs for data of every kind; order_mixture, many orders at once
+    images with grey levels           pixels, causal_conv, pixelcnn
+    language                          transformer, and truncation, other ways to draw from it
 """
 
 from scratchgen.autoregressive.causal_conv import CausalConvNet

@@ -175,7 +175,8 @@ class LogisticMixtureOutput(Output):
         logits, loc, log_scale = thirds(numbers)
         half = 0.5 * (self.levels - 1)
         loc = half * (1.0 + spread(self.components, numbers.dtype) + loc)
-        return Mixture(logits, DiscretisedLogistic(loc, log_scale + math.log(half / self.components), self.levels))
+        log_scale = log_scale + math.log(half / self.components)  # at first the K share the range between them
+        return Mixture(logits, DiscretisedLogistic(loc, log_scale, self.levels))
 
 
 def real(x: Any, dtype: Any) -> Any:

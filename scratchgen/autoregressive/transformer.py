@@ -6,7 +6,8 @@
     logits_t = norm(h_t) W,   p(x[t] | x[<t]) = softmax(logits_t)                               (3)
 
 The input is x moved on by one, with a start symbol before it, so that x[1] has its conditional too. Blocks look back
-only, so logits_t has seen x[<t]. With *tied* weights, W is E transposed, without its row for the start.
+only, so logits_t has seen x[<t]. With *tied* weights, W is E transposed, without its row for the start; else there is a
+bias beside it.
 
 While symbols are drawn one by one, the keys and values of those before stay what they were: kept, each new symbol costs
 one position instead of all.
