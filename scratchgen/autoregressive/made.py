@@ -53,6 +53,7 @@ class MADE(Autoregressive):
     Raises:
         ValueError: for sizes less than 1; an order that is no permutation of 0 … D − 1; hidden layers that are too
             narrow, with the inputs that are cut off.
+        TypeError: for an output that is none of ``outputs``.
 
     >>> from scratchgen.autoregressive.outputs import BinaryOutput
     >>> model = MADE(3, BinaryOutput(), hidden=[8], rng=0, order=[2, 0, 1])
@@ -76,6 +77,10 @@ class MADE(Autoregressive):
         dropout: float = 0.0,
         dtype: Any = np.float32,
     ) -> None:
+        if not isinstance(output, Output):
+            raise TypeError(f"output is {output!r}; give one of autoregressive.outputs, such as BinaryOutput()")
+        if np.ndim(hidden) != 1:
+            raise ValueError(f"hidden is {hidden!r}; give the width of each hidden layer, such as [64], or [] for none")
         check_sizes(dims=dims, **{f"hidden[{i}]": width for i, width in enumerate(hidden)})
         if not isinstance(context, (int, np.integer)) or context < 0:
             raise ValueError(f"context is {context!r}; it is how many numbers, 0 or more")

@@ -161,7 +161,7 @@ class LogisticMixtureOutput(Output):
     symbols = True
 
     def __init__(self, components: int, levels: int) -> None:
-        check_sizes(components=components)
+        check_sizes(components=components, levels=levels)
         if levels < 2:
             raise ValueError(f"levels is {levels}; it must be at least 2")
         self.components, self.numbers, self.levels = int(components), 3 * int(components), int(levels)

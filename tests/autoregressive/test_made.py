@@ -253,6 +253,8 @@ def test_shuffled_units_are_another_model_of_the_same_order() -> None:
     [
         ({"dims": 0}, ValueError, "dims is 0"),
         ({"hidden": [4, 0]}, ValueError, r"hidden\[1\] is 0"),
+        ({"hidden": 8}, ValueError, r"hidden is 8; give the width of each hidden layer, such as \[64\]"),
+        ({"output": BinaryOutput}, TypeError, r"give one of autoregressive\.outputs, such as BinaryOutput\(\)"),
         ({"hidden": [3]}, ValueError, r"hidden layers \[3\] are too narrow for 5 inputs.*cannot see inputs \[3\]"),
         ({"hidden": [4], "context": 1}, ValueError, "use widths of at least 5"),
         ({"order": [0, 1, 2, 3, 3]}, ValueError, r"missing \[4\], repeated \[3\]"),
@@ -318,6 +320,7 @@ def test_dropout_needs_an_rng_in_training_only() -> None:
         (lambda: CategoricalOutput(0), "levels is 0"),
         (lambda: GaussianMixtureOutput(0), "components is 0"),
         (lambda: LogisticMixtureOutput(0, 3), "components is 0"),
+        (lambda: LogisticMixtureOutput(2, 2.5), "levels is 2.5; it must be an integer"),
         (lambda: LogisticMixtureOutput(2, 1), "levels is 1; it must be at least 2"),
     ],
 )
