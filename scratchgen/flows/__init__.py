@@ -2,7 +2,8 @@
 
 Read in this order: ``transform`` (the interface, and composition), ``flow`` (the change of variables). Then the
 transforms: of each number on its own in ``elementwise`` and ``squashing``; linear ones in ``permutations``, ``linear``,
-``householder`` and ``invertible_conv``. Where an inverse has no closed form, ``root`` finds it.
+``householder`` and ``invertible_conv``; ``normalisation`` looks at the data first. Where an inverse has no closed form,
+``root`` finds it.
 
 In ``coupling`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps`` and ``spline``.
 """
@@ -13,6 +14,7 @@ from scratchgen.flows.flow import Flow, Transformed
 from scratchgen.flows.householder import Orthogonal
 from scratchgen.flows.invertible_conv import InvertibleConv
 from scratchgen.flows.linear import FullLinear, LULinear, Triangular
+from scratchgen.flows.normalisation import ActNorm, BatchNorm, start
 from scratchgen.flows.permutations import Permutation, Reverse
 from scratchgen.flows.root import solve_increasing
 from scratchgen.flows.scalar_maps import AdditiveMap, AffineMap, ScalarMap
@@ -21,9 +23,11 @@ from scratchgen.flows.squashing import Logit, Sigmoid, Tanh
 from scratchgen.flows.transform import Composite, Inverse, Transform
 
 __all__ = [
+    "ActNorm",
     "AdditiveMap",
     "Affine",
     "AffineMap",
+    "BatchNorm",
     "Composite",
     "Coupling",
     "Exp",
@@ -47,4 +51,5 @@ __all__ = [
     "Triangular",
     "alternating",
     "solve_increasing",
+    "start",
 ]
