@@ -88,6 +88,18 @@ class Distribution(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no reparameterised samples; sample() has no gradient")
 
+    def rsample_and_log_prob(self, n: int | Shape, rng: Rng | None = None, noise: Any = None) -> tuple[Any, Any]:
+        """n draws as of ``rsample`` and their log p(x), both differentiable.
+
+        A flow knows the density of what it draws as it draws it, and would have to go the whole way back for
+        ``log_prob``; hence one method for the two.
+
+        Raises:
+            NotImplementedError: as ``rsample``.
+        """
+        x = self.rsample(n, rng, noise)
+        return x, self.log_prob(x)
+
     @abstractmethod
     def entropy(self) -> Any:
         """−E[log p(x)] in nats, batch_shape."""

@@ -9,6 +9,7 @@ In ``coupling`` a network decides how numbers are mapped, by one of the maps in 
 """
 
 from scratchgen.flows.coupling import Coupling, alternating
+from scratchgen.flows.dequantisation import Dequantised, bits_per_dim
 from scratchgen.flows.elementwise import Affine, Exp, LeakyReLU, Softplus
 from scratchgen.flows.flow import Flow, Transformed
 from scratchgen.flows.householder import Orthogonal
@@ -30,6 +31,7 @@ __all__ = [
     "BatchNorm",
     "Composite",
     "Coupling",
+    "Dequantised",
     "Exp",
     "Flow",
     "FullLinear",
@@ -50,6 +52,7 @@ __all__ = [
     "Transformed",
     "Triangular",
     "alternating",
+    "bits_per_dim",
     "solve_increasing",
     "start",
 ]
