@@ -6,6 +6,8 @@ transforms: of each number on its own in ``elementwise`` and ``squashing``; line
 ``root`` finds it.
 
 In ``coupling`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps`` and ``spline``.
+
+What flows serve for: ``dequantisation``, data that are integers; ``posterior``, q(z | x) of a VAE.
 """
 
 from scratchgen.flows.coupling import Coupling, alternating
@@ -17,6 +19,7 @@ from scratchgen.flows.invertible_conv import InvertibleConv
 from scratchgen.flows.linear import FullLinear, LULinear, Triangular
 from scratchgen.flows.normalisation import ActNorm, BatchNorm, start
 from scratchgen.flows.permutations import Permutation, Reverse
+from scratchgen.flows.posterior import FlowPosterior
 from scratchgen.flows.root import solve_increasing
 from scratchgen.flows.scalar_maps import AdditiveMap, AffineMap, ScalarMap
 from scratchgen.flows.spline import SplineMap
@@ -34,6 +37,7 @@ __all__ = [
     "Dequantised",
     "Exp",
     "Flow",
+    "FlowPosterior",
     "FullLinear",
     "Inverse",
     "InvertibleConv",

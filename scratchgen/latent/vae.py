@@ -137,18 +137,26 @@ class VAE(Module):
             noise: η itself, (B, latent), instead of ``rng``.
         """
         q = self.encode(x)
-        z = q.rsample((), rng, noise)
-        return Elbo(self.decode(z).log_prob(x), self.kl(q, z))
+        exact = self.exact_kl(q)
+        if exact is not None:
+            z = q.rsample((), rng, noise)
+            return Elbo(self.decode(z).log_prob(x), exact)
+        z, log_q = q.rsample_and_log_prob((), rng, noise)  # of a flow, log q comes with z
+        return Elbo(self.decode(z).log_prob(x), log_q - self.prior(z).log_prob(z))
+
+    def exact_kl(self, q: Any) -> Any:
+        """KL(q ‖ p(z)) for each q (4); None if that has no closed form, or is not wanted."""
+        if self.analytic_kl:
+            try:
+                return kl_divergence(q, self.prior(q))
+            except NotImplementedError:
+                pass
+        return None
 
     def kl(self, q: Any, z: Any) -> Any:
         """KL(q ‖ p(z)) for each q (4), or, if that has no closed form or is not wanted, its estimate (5) by the z."""
-        p = self.prior(z)
-        if self.analytic_kl:
-            try:
-                return kl_divergence(q, p)
-            except NotImplementedError:
-                pass
-        return q.log_prob(z) - p.log_prob(z)
+        exact = self.exact_kl(q)
+        return q.log_prob(z) - self.prior(z).log_prob(z) if exact is None else exact
 
     def loss(self, x: Any, rng: Rng) -> Tensor:
         """−(reconstruction − beta · KL), averaged over the batch: what training minimises, in nats per example.

@@ -28,6 +28,7 @@ from scratchgen.latent import (
     IWAE,
     VAE,
     ConstantVarianceLikelihood,
+    Elbo,
     FreeBitsVAE,
     LinearGaussian,
     MixturePrior,
@@ -240,12 +241,12 @@ def diagonal_only(raw: Any) -> Any:
     return np.exp(np.diagonal(raw, axis1=-2, axis2=-1))[..., None] * np.eye(raw.shape[-1])
 
 
-def sampled_divergence(sign: float) -> Plant:
-    def wrong(self: VAE, q: Any, z: Any) -> Any:
-        p = self.prior(z)
-        return sign * (q.log_prob(z) - p.log_prob(z))
+def sampled_divergence(of: Callable[[Any, Any], Any]) -> Plant:
+    def wrong(self: VAE, x: Any, rng: Any = None, noise: Any = None) -> Elbo:
+        z, log_q = self.encode(x).rsample_and_log_prob((), rng, noise)
+        return Elbo(self.decode(z).log_prob(x), of(log_q, self.prior(z).log_prob(z)))
 
-    return instead_of(VAE, "kl", wrong)
+    return instead_of(VAE, "elbo", wrong)
 
 
 def from_the_standard_normal(self: VAE, n: int, rng: Any) -> np.ndarray:
@@ -402,8 +403,8 @@ PLANTS: dict[str, tuple[Plant, Check]] = {
         closed_forms(lambda q, p: kl_divergence(Independent(Normal(q.mean, np.log(q.variance)), 1), p)),
         full_kl,
     ),
-    "sampled divergence with the wrong sign": (sampled_divergence(-1.0), any_q),
-    "sampled divergence without the prior": (instead_of(VAE, "kl", lambda self, q, z: q.log_prob(z)), any_q),
+    "sampled divergence with the wrong sign": (sampled_divergence(lambda log_q, log_p: log_p - log_q), any_q),
+    "sampled divergence without the prior": (sampled_divergence(lambda log_q, log_p: log_q), any_q),
     # -- the prior
     "one Gaussian for a mixture": (prior(MixturePrior, product_of_gaussians), mixture),
     "weights that are not normalised": (
