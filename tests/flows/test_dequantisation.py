@@ -9,7 +9,7 @@ from scipy.stats import beta, chi2
 
 from scratchgen.data.quadrature import gauss_legendre
 from scratchgen.distributions import Distribution, Independent, Uniform
-from scratchgen.flows import Dequantised, bits_per_dim
+from scratchgen.flows import Dequantised, dequantisation
 from scratchgen.nn import Module
 from scratchgen.random import generator
 
@@ -104,7 +104,9 @@ def test_noise_is_uniform_on_the_whole_bin(levels: int) -> None:
 
     x = draws(source(levels), 5000)
     assert Dequantised(Of(OnTheCube(catch)), levels).bound(x, rng=0) == pytest.approx(-DIMS * np.log(levels))
-    u = np.sort((seen[0] * levels - x).ravel())
+    u = seen[0] * levels - x
+    assert abs(np.corrcoef(u.T)[0, 1]) < 5.96 / np.sqrt(len(x))
+    u = np.sort(u.ravel())
     assert np.abs(u - (np.arange(u.size) + 0.5) / u.size).max() < 3.2 / np.sqrt(u.size)  # Kolmogorov: 2 exp(−2 · 3.2²)
     assert -1e-9 < u[0] < 0.01 and 0.99 < u[-1] < 1 + 1e-9
 
@@ -191,13 +193,15 @@ def test_float32_stays_float32() -> None:
 @each_count
 def test_bits_per_dimension(levels: int) -> None:
     """(4) and (5): log₂ L for a uniform distribution; the same from nats of x, of x + u, and of (x + u) / L."""
-    assert bits_per_dim(5 * np.log(levels), 5) == pytest.approx(np.log2(levels), rel=1e-14)
-    assert bits_per_dim(0.0, 5, levels) == pytest.approx(np.log2(levels), rel=1e-14)
+    assert dequantisation.bits_per_dim(5 * np.log(levels), 5) == pytest.approx(np.log2(levels), rel=1e-14)
+    assert dequantisation.bits_per_dim(0.0, 5, levels) == pytest.approx(np.log2(levels), rel=1e-14)
     p = source(levels)
     model, x = Dequantised(Of(OnTheCube(half_cubes(p))), levels), draws(p, 100)
     u = np.random.default_rng(0).random(x.shape)
     scaled = -OnTheCube(half_cubes(p)).log_prob((x + u) / levels)
-    np.testing.assert_allclose(bits_per_dim(scaled, DIMS, levels), bits_per_dim(-model.bound(x, noise=u), DIMS))
+    np.testing.assert_allclose(
+        dequantisation.bits_per_dim(scaled, DIMS, levels), dequantisation.bits_per_dim(-model.bound(x, noise=u), DIMS)
+    )
 
 
 FLAT = Dequantised(Of(OnTheCube(np.zeros_like)), 17)
@@ -217,8 +221,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no rows": (lambda: FLAT.loss(X[:0], 0), ValueError, "x has 0 rows"),
     "no samples": (lambda: FLAT.log_prob(X, 0, samples=0), ValueError, "samples is 0; it must be at least 1"),
     "no density": (lambda: Dequantised(Of(3), 17).bound(X, rng=0), TypeError, "what density gives is a int"),
-    "no dimensions": (lambda: bits_per_dim(1.0, 0), ValueError, "dims is 0"),
-    "levels as a float": (lambda: bits_per_dim(1.0, 2, 256.0), TypeError, "levels is 256.0"),  # type: ignore[arg-type]
+    "no dimensions": (lambda: dequantisation.bits_per_dim(1.0, 0), ValueError, "dims is 0"),
+    "levels as a float": (lambda: dequantisation.bits_per_dim(1.0, 2, 256.0), TypeError, "levels is 256.0"),  # type: ignore[arg-type]
 }
 
 
