@@ -1,7 +1,8 @@
 """Errors planted in dequantisation and in flows as parts of a VAE, as in ``test_distribution_errors``.
 
 Noise on half the bin (intro_dgm's RealNVP) and a wrong number of levels (glow-pytorch#17, uvadlc_notebooks#57) are
-among them: both report fewer nats than the entropy of the data. A plant is a piece of a method, and what stands in its place.
+among them: both report fewer nats than the entropy of the data. A plant is a piece of a method, and what stands in its
+place.
 """
 
 import inspect
