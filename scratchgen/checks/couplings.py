@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.checks.transforms import transform_sample
-from scratchgen.flows import AdditiveMap, AffineMap, Composite, Coupling, ScalarMap, SplineMap
+from scratchgen.flows import AdditiveMap, AffineMap, Composite, Coupling, LogisticMixtureMap, ScalarMap, SplineMap
 from scratchgen.nn import MLP
 
 ABOVE_ONE: dict[str, Any] = {"dims": (2, 3, 5)}  # with one dimension there is nothing to couple
@@ -43,3 +43,9 @@ def with_context(rng: np.random.Generator, dims: int) -> Composite:
 def spline(rng: np.random.Generator, dims: int) -> Coupling:
     """Of standard normal numbers one in six is beyond the bound; the second derivatives jump at the knots."""
     return coupling(SplineMap(3, bound=1.4), np.arange(dims) % 2 == 0, rng)
+
+
+@transform_sample(Coupling, "logistic mixture", tolerance=1e-6, **ABOVE_ONE)
+def logistic_mixture(rng: np.random.Generator, dims: int) -> Coupling:
+    """Two components, and an inverse by search."""
+    return coupling(LogisticMixtureMap(2), np.arange(dims) > 0, rng)

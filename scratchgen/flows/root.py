@@ -33,13 +33,15 @@ Increasing = Callable[[Any], tuple[Any, Any]]  # x ↦ f(x) and f′(x), element
 MOST = 200  # steps: bisection alone takes 160 from a bracket of 1000 to the last digit of a number near 0, in float64
 
 
-def solve_increasing(f: Increasing, y: Any, between: tuple[Any, Any] | None = None) -> Any:
+def solve_increasing(f: Increasing, y: Any, between: tuple[Any, Any] | None = None, rounding: float = 0.0) -> Any:
     """x with f(x) = y for each number in y, differentiable by y and by the Tensors that f is made of.
 
     Args:
         f: x, of the shape of y, ↦ f(x) and f′(x) > 0, number by number.
         y: an array or Tensor.
         between: bounds low < x < high, numbers or arrays of the shape of y; they are searched for where there are none.
+        rounding: by how many units of machine precision f(x) is rounded, if that is known: the search comes no nearer
+            to y. Where f is a difference it saves half of the steps, which would be spent among its last digits.
 
     Returns:
         x, of the shape and dtype of y; a Tensor where y or a parameter of f requires a gradient.
@@ -64,7 +66,7 @@ def solve_increasing(f: Increasing, y: Any, between: tuple[Any, Any] | None = No
 
         low, high = around(known, target) if between is None else spread(between, target)
         require_bracket(known(low)[0], known(high)[0], target, low, high)
-        x = search(known, target, low, high)
+        x = search(known, target, low, high, rounding)
     return implicit(f, x, y)
 
 
@@ -99,7 +101,7 @@ def require_bracket(below: Any, above: Any, y: np.ndarray, low: np.ndarray, high
         )
 
 
-def search(f: Increasing, y: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def search(f: Increasing, y: np.ndarray, low: np.ndarray, high: np.ndarray, rounding: float = 0.0) -> np.ndarray:
     """The root of f, by (1) and (2).
 
     Raises:
@@ -110,6 +112,7 @@ def search(f: Increasing, y: np.ndarray, low: np.ndarray, high: np.ndarray) -> n
     found = np.zeros(y.shape, bool)
     for _ in range(MOST):
         residual, slope = f(x)
+        found = found | (np.abs(residual) <= rounding * eps)
         low, high = np.where(residual <= 0, x, low), np.where(residual >= 0, x, high)
         newton = x - residual / slope  # (1)
         trusted = (low <= newton) & (newton <= high) & (np.abs(newton - x) <= 0.5 * np.abs(step))

@@ -18,8 +18,8 @@ no data make it overflow, and it can be above 1 as well as below. Near 0, a is �
 At θ = 0 every map is the identity: a network whose last layer starts small makes a flow that starts near it.
 
 Sources: (3) Dinh et al., NICE, arXiv:1410.8516, section 3.2. (4) Dinh et al., Density estimation using Real NVP,
-arXiv:1605.08803, equations (7) and (8), and with this direction Papamakarios et al., Masked Autoregressive Flow,
-arXiv:1705.07057, equations (3) and (4).
+arXiv:1605.08803, section 3.2, and in this direction Papamakarios et al., Masked Autoregressive Flow for Density
+Estimation, arXiv:1705.07057, section 3.1.
 """
 
 from __future__ import annotations
@@ -90,19 +90,24 @@ class AffineMap(ScalarMap):
             raise ValueError(f"most is {most}; it must be above 0 and finite: scales reach from e^−most to e^most")
         self.most = float(most)
 
-    def log_scale(self, theta: Any) -> Any:
-        """a of (5)."""
-        return self.most * np.tanh(theta[..., 1] / self.most)
-
     def forward(self, x: Any, theta: Any) -> Mapped:
         """Data → noise: subtract b, divide by e^a."""
-        a = self.log_scale(theta)
+        a = bounded(theta[..., 1], self.most)
         return (x - theta[..., 0]) * np.exp(-a), -a
 
     def inverse(self, z: Any, theta: Any) -> Mapped:
         """Noise → data: multiply by e^a, add b."""
-        a = self.log_scale(theta)
+        a = bounded(theta[..., 1], self.most)
         return theta[..., 0] + z * np.exp(a), a
+
+
+def bounded(alpha: Any, most: float) -> Any:
+    """a (5), the logarithm of a scale, between −most and most.
+
+    >>> bounded(np.array([-1e9, 0.01, 1e9]), most=3.0).round(4)
+    array([-3.  ,  0.01,  3.  ])
+    """
+    return most * np.tanh(alpha / most)
 
 
 def require_scalar_map(value: Any) -> ScalarMap:

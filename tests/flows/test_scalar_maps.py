@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from scratchgen.autodiff import Tensor
-from scratchgen.flows import AdditiveMap, AffineMap, ScalarMap, SplineMap
+from scratchgen.flows import AdditiveMap, AffineMap, LogisticMixtureMap, ScalarMap, SplineMap
 
-MAPS = {"additive": AdditiveMap(), "affine": AffineMap(), "spline": SplineMap(5, bound=2.0)}
-TOLERANCE = {"additive": 1e-14, "affine": 1e-13, "spline": 1e-12}
+MAPS = {
+    "additive": AdditiveMap(),
+    "affine": AffineMap(),
+    "spline": SplineMap(5, bound=2.0),
+    "mixture": LogisticMixtureMap(3),
+}
+TOLERANCE = {"additive": 1e-14, "affine": 1e-13, "spline": 1e-12, "mixture": 1e-12}
 each_map = pytest.mark.parametrize("name", MAPS)
 
 

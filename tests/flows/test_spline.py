@@ -19,7 +19,7 @@ def theta_of(n: int, seed: int = 0, spread: float = 2.0) -> np.ndarray:
 
 
 def as_in_the_paper(x: float, xs: np.ndarray, ys: np.ndarray, d: np.ndarray) -> tuple[float, float]:
-    """Durkan et al., equations (4) and (5), of one x inside, with their letters."""
+    """Durkan et al., section 3.1, of one x inside, with their letters."""
     k = int(np.searchsorted(xs, x, side="right")) - 1
     s = (ys[k + 1] - ys[k]) / (xs[k + 1] - xs[k])
     xi = (x - xs[k]) / (xs[k + 1] - xs[k])
