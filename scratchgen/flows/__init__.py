@@ -5,8 +5,8 @@ transforms: of each number on its own in ``elementwise`` and ``squashing``; line
 ``householder`` and ``invertible_conv``; ``normalisation`` looks at the data first. Where an inverse has no closed form,
 ``root`` finds it.
 
-In ``coupling`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps``, ``spline`` and
-``logistic_mixture``.
+In ``coupling`` and ``masked`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps``,
+``spline`` and ``logistic_mixture``.
 
 What flows serve for: ``dequantisation``, data that are integers; ``posterior``, q(z | x) of a VAE.
 """
@@ -19,6 +19,7 @@ from scratchgen.flows.householder import Orthogonal
 from scratchgen.flows.invertible_conv import InvertibleConv
 from scratchgen.flows.linear import FullLinear, LULinear, Triangular
 from scratchgen.flows.logistic_mixture import LogisticMixtureMap
+from scratchgen.flows.masked import MaskedAutoregressive, MaskedNet
 from scratchgen.flows.normalisation import ActNorm, BatchNorm, start
 from scratchgen.flows.permutations import Permutation, Reverse
 from scratchgen.flows.posterior import FlowPosterior
@@ -47,6 +48,8 @@ __all__ = [
     "LeakyReLU",
     "LogisticMixtureMap",
     "Logit",
+    "MaskedAutoregressive",
+    "MaskedNet",
     "Orthogonal",
     "Permutation",
     "Reverse",

@@ -16,8 +16,8 @@ Everything is written as sums and products of what is not negative, but for u: t
 whose rounding could make it negative, and none in a denominator. Both ends are exact: ξ = 1 at η = 1, since the root
 is then |u| = −u.
 
-(4) from the form in the first of the papers, with its a, b, c divided by h: c = −s η, b = δ_k − η D, a = s − b, D = δ_k + δ_{k+1} −
-2 s. The discriminant b² − 4 a c = b² − 4 s η b + 4 s² η = (b − 2 s η)² + 4 s² η (1 − η), and b − 2 s η = u.
+(4) is the form of the paper, with its a, b and c divided by h: with D = δ_k + δ_{k+1} − 2 s they are a = s − b,
+b = δ_k − η D and c = −s η. So b² − 4 a c = b² − 4 s η b + 4 s² η = (b − 2 s η)² + 4 s² η (1 − η), and b − 2 s η = u.
 
 Sources: Durkan et al., Neural Spline Flows, arXiv:1906.04032, section 3.1 and appendix A.1; Gregory and Delbourgo,
 Piecewise rational quadratic interpolation to monotonic data, 1982.
