@@ -140,6 +140,12 @@ def test_layers_that_do_not_reach_are_refused():
         CausalConvNet(64, 17, 0, dilations=(1,))
     with pytest.raises(ValueError, match="reach 4 rows and columns, 7 are needed"):
         PixelCNN((8, 8), 17, 0, layers=1)
+    # One short of what is just enough for the images of ``small``, either way up.
+    with pytest.raises(ValueError, match="reach 18 pixels back, the last of 20 pixels has 19"):
+        CausalConvNet(20, LEVELS, 0, first=2, kernel=3, dilations=(1, 2, 5))
+    for size in ((4, 5), (5, 4)):
+        with pytest.raises(ValueError, match="reach 3 rows and columns, 4 are needed"):
+            PixelCNN(size, LEVELS, 0, layers=2, first=1)
 
 
 @KINDS

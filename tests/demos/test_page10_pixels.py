@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from demos import page10_pixels as page10
 from scratchgen.autoregressive import CausalConvNet, PixelCNN
+from scratchgen.nn import CausalConv, past_2d
 from scratchgen.training import History
 from tests.demos.recorder import Recorder
 
@@ -76,6 +77,14 @@ def test_what_one_pixel_depends_on(stage):
     np.testing.assert_array_equal(np.ma.getmaskarray(one), hidden | future)
     for seen in others:
         np.testing.assert_array_equal(np.ma.getmaskarray(seen), future)
+
+
+def test_a_pixel_that_sees_itself_is_counted(stage):
+    """The picture of a first layer of type B says so."""
+    leaky = page10.OneStack(np.random.default_rng(0))
+    leaky.first = CausalConv(33, 17, past_2d(3, present=True), rng=0)
+    page10.draw_influence(stage, {"A": page10.OneStack(np.random.default_rng(0)), "B": leaky}, page10.load("test")[:20])
+    assert stage.numbers(r"before it, and on (\d+) of the others") == [(0,), (1,)]
 
 
 def test_completions_begin_with_what_is_given(stage):
