@@ -3,9 +3,10 @@
     log p(x) = Σ_j log p(x[j] | x[<j])                                                         (1)
     x[j] = F_j⁻¹(u[j]; x[<j]),  u[j] uniform on [0, 1)                                         (2)
 
-Here x[<j] are the components that come before j in the *order* of the model. All conditionals of a given x are computed
-in one pass, so that log p(x) and its gradient cost no more than a network does. Sampling (2) cannot be done in one:
-each component needs those before it.
+Here x[<j] are the components that come before j in the *order* of the model, and F_j is the distribution function of
+p(x[j] | x[<j]), as ``inverse`` inverts it for densities, levels and mixtures. All conditionals of a given x are
+computed in one pass, so that log p(x) and its gradient cost no more than a network does. Sampling (2) cannot be done in
+one: each component needs those before it.
 
 A subclass writes ``conditionals``, and must see to it that the conditional of x[j] depends on x[<j] only. ``sample``
 fills x from a blank one, and so relies on it.
