@@ -2,8 +2,8 @@
 
 Read in this order: ``transform`` (the interface, and composition), ``flow`` (the change of variables). Then the
 transforms: of each number on its own in ``elementwise`` and ``squashing``; linear ones in ``permutations``, ``linear``,
-``householder`` and ``invertible_conv``; ``normalisation`` looks at the data first. Where an inverse has no closed form,
-``root`` finds it.
+``householder`` and ``invertible_conv``; ``normalisation`` looks at the data first. ``planar``, ``radial`` and
+``sylvester`` add a soft step to x. Where an inverse has no closed form, ``root`` finds it.
 
 In ``coupling`` and ``masked`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps``,
 ``spline`` and ``logistic_mixture``.
@@ -22,11 +22,14 @@ from scratchgen.flows.logistic_mixture import LogisticMixtureMap
 from scratchgen.flows.masked import MaskedAutoregressive, MaskedNet
 from scratchgen.flows.normalisation import ActNorm, BatchNorm, start
 from scratchgen.flows.permutations import Permutation, Reverse
+from scratchgen.flows.planar import Planar
 from scratchgen.flows.posterior import FlowPosterior
+from scratchgen.flows.radial import Radial
 from scratchgen.flows.root import solve_increasing
 from scratchgen.flows.scalar_maps import AdditiveMap, AffineMap, ScalarMap
 from scratchgen.flows.spline import SplineMap
 from scratchgen.flows.squashing import Logit, Sigmoid, Tanh
+from scratchgen.flows.sylvester import Sylvester
 from scratchgen.flows.transform import Composite, Inverse, Transform
 
 __all__ = [
@@ -52,11 +55,14 @@ __all__ = [
     "MaskedNet",
     "Orthogonal",
     "Permutation",
+    "Planar",
+    "Radial",
     "Reverse",
     "ScalarMap",
     "Sigmoid",
     "Softplus",
     "SplineMap",
+    "Sylvester",
     "Tanh",
     "Transform",
     "Transformed",
