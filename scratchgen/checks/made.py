@@ -1,11 +1,10 @@
-"""Cases of the masked layer and of MADE: every kind of output, with context, direct connections and dropout."""
+"""Cases of MADE: every kind of output, with context, direct connections and dropout; and of the mixture over orders."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from scratchgen.autoregressive.made import MADE
-from scratchgen.autoregressive.masks import masks
 from scratchgen.autoregressive.order_mixture import OrderMixture, order_agnostic
 from scratchgen.autoregressive.outputs import (
     BinaryOutput,
@@ -15,15 +14,7 @@ from scratchgen.autoregressive.outputs import (
     LogisticMixtureOutput,
 )
 from scratchgen.checks.cases import Case, leaf, register
-from scratchgen.checks.layers import on
 from scratchgen.checks.models import of
-from scratchgen.nn import MaskedLinear
-
-
-@register("layers", MaskedLinear)
-def masked_linear(rng: np.random.Generator) -> Case:
-    """With an activation that is not fused."""
-    return on(MaskedLinear(masks([1, 0, 2], [4])[0], rng, "sigmoid", dtype=np.float64), rng, 5, 3)
 
 
 @register("models", MADE, "binary, direct")

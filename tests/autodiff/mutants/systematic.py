@@ -46,7 +46,7 @@ LINEAR = {
 # What these arguments' rules need of the data comes from ``prepare``, or they need none.
 WITHOUT_DATA = {
     *(("linalg.solve", 1), ("solve_triangular", 1), ("linear", 2), ("conv2d", 2), ("conv_transpose2d", 2)),
-    ("causal_attention", 2),
+    *(("causal_attention", 2), ("masked_product", 2)),
     *(("gaussian_log_prob", i) for i in range(3)),
     *(("gaussian_kl", i) for i in range(4)),
     *(("mse", i) for i in range(2)),

@@ -1,0 +1,123 @@
+"""The product with masked weights, x (W ∘ M), without the work for blocks of zeros.
+
+All of this file are derivatives of one form, linear in each of x, W and g,
+
+    t = Σ_nij x[n, i] M[i, j] W[i, j] g[n, j]                                                  (1)
+
+    dt/dg = x (W ∘ M)        ``masked_product``                                                (2)
+    dt/dx = g (W ∘ M)ᵀ       ``masked_back``                                                   (3)
+    dt/dW = (xᵀ g) ∘ M       ``masked_outer``                                                  (4)
+
+The derivatives of each of the three are the two others. So (2) with a cotangent g has the gradients (3) and (4), and
+the derivatives of those are known too, to any order.
+
+A mask of an autoregressive network in the order 1 … D is a staircase, and half of it is zeros. Cut into a few strips of
+columns, each strip needs only the rows down to where its last column begins to be zero: with six strips that leaves 58
+of 100 multiplications, and each product is still large enough to be fast.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratchgen.autodiff import custom_rule
+
+STRIPS = 6  # fewer skip less of the zeros, more are slower than what they skip
+SMALLEST = 2**15  # elements of W for which it is worth it
+
+
+class Block(NamedTuple):
+    """A part of W, outside of which its columns are masked altogether."""
+
+    rows: slice
+    columns: slice
+    mask: np.ndarray  # float32, of the shape of the part
+
+
+def blocks_of(mask: np.ndarray, strips: int = STRIPS, smallest: int = SMALLEST) -> list[Block]:
+    """The mask in strips of columns, each with the rows that it needs; whole if that saves next to nothing.
+
+    Args:
+        mask: (n_in, n_out), of zeros and ones.
+        strips: how many.
+        smallest: masks with fewer elements stay whole.
+
+    >>> for block in blocks_of(np.array([[0, 1, 1, 1], [0, 0, 0, 1]]), strips=2, smallest=0):
+    ...     print(block.rows, block.columns, block.mask.tolist())
+    slice(0, 1, None) slice(0, 2, None) [[0.0, 1.0]]
+    slice(0, 2, None) slice(2, 4, None) [[1.0, 1.0], [0.0, 1.0]]
+    """
+    n_in, n_out = mask.shape
+    whole = [Block(slice(0, n_in), slice(0, n_out), mask.astype(np.float32))]
+    if mask.size < smallest:
+        return whole
+    blocks = []
+    for start, end in pairwise(n_out * i // strips for i in range(strips + 1)):
+        used = np.flatnonzero(mask[:, start:end].any(axis=1))
+        if len(used):
+            rows = slice(int(used[0]), int(used[-1]) + 1)
+            blocks.append(Block(rows, slice(start, end), mask[rows, start:end].astype(np.float32)))
+    return blocks if sum(block.mask.size for block in blocks) < 0.8 * mask.size else whole
+
+
+@custom_rule(
+    lambda g, y, x, W, b=None, *, blocks: masked_back(g, W, blocks=blocks),
+    lambda g, y, x, W, b=None, *, blocks: masked_outer(x, g, blocks=blocks),
+    lambda g, y, x, W, b=None, *, blocks: np.ones(len(g), g.dtype) @ g,
+)
+def masked_product(x: Any, W: Any, b: Any = None, *, blocks: list[Block]) -> Any:
+    """x (W ∘ M) + b, equation (2), (N, n_out).
+
+    Args:
+        x: (N, n_in).
+        W: (n_in, n_out).
+        b: (n_out,), or None for no bias.
+        blocks: M, from ``blocks_of``.
+
+    >>> x, W = np.array([[1.0, 10.0]]), np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> masked_product(x, W, blocks=blocks_of(np.array([[1, 1], [0, 1]])))
+    array([[ 1., 42.]])
+    """
+    y = np.zeros((len(x), W.shape[1]), np.result_type(x, W))
+    for rows, columns, mask in blocks:
+        np.matmul(x[:, rows], W[rows, columns] * mask, out=y[:, columns])
+    if b is not None:
+        y += b
+    return y
+
+
+@custom_rule(
+    lambda u, y, g, W, *, blocks: masked_product(u, W, blocks=blocks),
+    lambda u, y, g, W, *, blocks: masked_outer(u, g, blocks=blocks),
+)
+def masked_back(g: Any, W: Any, *, blocks: list[Block]) -> Any:
+    """g (W ∘ M)ᵀ, equation (3), (N, n_in), for g (N, n_out); the rest as of ``masked_product``.
+
+    >>> masked_back(np.array([[1.0, 10.0]]), np.ones((2, 2)), blocks=blocks_of(np.array([[1, 1], [0, 1]])))
+    array([[11., 10.]])
+    """
+    x = np.zeros((len(g), len(W)), np.result_type(g, W))
+    for rows, columns, mask in blocks:
+        x[:, rows] += g[:, columns] @ (W[rows, columns] * mask).T
+    return x
+
+
+@custom_rule(
+    lambda U, y, x, g, *, blocks: masked_back(g, U, blocks=blocks),
+    lambda U, y, x, g, *, blocks: masked_product(x, U, blocks=blocks),
+)
+def masked_outer(x: Any, g: Any, *, blocks: list[Block]) -> Any:
+    """(xᵀ g) ∘ M, equation (4), (n_in, n_out), for x (N, n_in) and g (N, n_out).
+
+    >>> masked_outer(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), blocks=blocks_of(np.array([[1, 1], [0, 1]])))
+    array([[3., 4.],
+           [0., 8.]])
+    """
+    W = np.zeros((x.shape[1], g.shape[1]), np.result_type(x, g))
+    for rows, columns, mask in blocks:
+        np.matmul(x[:, rows].T, g[:, columns], out=W[rows, columns])
+        W[rows, columns] *= mask
+    return W
