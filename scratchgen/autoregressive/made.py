@@ -1,6 +1,6 @@
 """MADE: a network of masked layers, whose outputs for x[j] see x[<j] only (lecture p. 10).
 
-    h⁰ = the features of x, and the context                                                    (1)
+    h⁰ = the context, and the features of x                                                    (1)
     hˡ = φ(hˡ⁻¹ (Wˡ ∘ Mˡ) + bˡ)                                                                (2)
     numbers of all p(x[j] | x[<j]) = hᴸ (V ∘ M) + c  [ + h⁰ (A ∘ M') ]                         (3)
 
@@ -102,8 +102,8 @@ class MADE(Autoregressive):
     def masks(self, hidden: Sequence[int], rng: Rng | None = None) -> list[np.ndarray]:
         """The masks of layers of these widths: those of the components, repeated for their features and numbers."""
         result = masks(self.order, hidden, self.context, self.complete, rng)
-        inputs = [self.output.features] * self.dims + [1] * self.context
-        result[0] = np.repeat(result[0], inputs, axis=0)  # (D F + C, …)
+        inputs = [1] * self.context + [self.output.features] * self.dims
+        result[0] = np.repeat(result[0], inputs, axis=0)  # (C + D F, …)
         result[-1] = np.repeat(result[-1], self.output.numbers, axis=1)  # (…, D P)
         return result
 
@@ -127,7 +127,7 @@ class MADE(Autoregressive):
         return other
 
     def network(self, features: Any, rng: Rng | None = None) -> Tensor:
-        """(3), (B, D, P), from (1), (B, D F + C); ``rng`` draws the dropout in training."""
+        """(3), (B, D, P), from (1), (B, C + D F); ``rng`` draws the dropout in training."""
         rng = None if rng is None else generator(rng)
         h = features
         for layer in self.layers:
@@ -156,7 +156,7 @@ class MADE(Autoregressive):
             raise ValueError(f"x has shape {shape}, expected (batch, {self.dims}){hint}")
         features = self.output.encode(x, self.dtype)
         if self.context or context is not None:
-            features = np.concatenate([features, self.checked_context(context, len(x))], axis=-1)
+            features = np.concatenate([self.checked_context(context, len(x)), features], axis=-1)
         return self.output(self.network(features, rng))
 
     def checked_context(self, context: Any, rows: int) -> Any:

@@ -10,9 +10,9 @@ Along a path degrees never fall, and rise at the end: so output b sees no input 
 is a hidden unit of degree a in every layer, as for b = a + 1 no other will do. So degrees are not drawn but dealt out,
 evenly, and in rising order: then the masks of the order 1 … D are staircases.
 
-A *context*, which all outputs may depend on, is made of more inputs, of degree 0. By (1) every hidden unit sees it. The
-first output sees by (2) only hidden units of degree 0, which know the context and nothing else: so with a context
-hidden degrees begin at 0.
+A *context*, which all outputs may depend on, is made of more inputs, of degree 0, before the others. By (1) every
+hidden unit sees it. The first output sees by (2) only hidden units of degree 0, which know nothing else: so with a
+context hidden degrees begin at 0.
 
 *Direct* connections from the inputs to the outputs, by (2), miss nothing out, however few the hidden units.
 
@@ -57,7 +57,7 @@ def degrees(order: Any, hidden: Sequence[int], context: int = 0, rng: Rng | None
     Args:
         order: the components in the order in which they are drawn, a permutation of 0 … D − 1.
         hidden: the widths of the hidden layers.
-        context: how many inputs of degree 0 come after the D components.
+        context: how many inputs of degree 0 come before the D components.
         rng: shuffles the degrees within each hidden layer, so that other units get them (*connectivity-agnostic*
             training); None leaves them sorted.
 
@@ -67,7 +67,7 @@ def degrees(order: Any, hidden: Sequence[int], context: int = 0, rng: Rng | None
     >>> [m.tolist() for m in degrees([2, 0, 1], [4])]
     [[2, 3, 1], [1, 1, 2, 2], [2, 3, 1]]
     >>> [m.tolist() for m in degrees([0, 1], [4], context=1)]
-    [[1, 2, 0], [0, 0, 1, 1], [1, 2]]
+    [[0, 1, 2], [0, 0, 1, 1], [1, 2]]
     """
     outputs = np.argsort(permutation(order, len(order))) + 1
     least = 0 if context else 1
@@ -76,7 +76,7 @@ def degrees(order: Any, hidden: Sequence[int], context: int = 0, rng: Rng | None
     if rng is not None:
         rng = generator(rng)
         between = [rng.permutation(m) for m in between]
-    return [np.concatenate([outputs, np.zeros(context, int)]), *between, outputs]
+    return [np.concatenate([np.zeros(context, int), outputs]), *between, outputs]
 
 
 def masks(
@@ -103,7 +103,7 @@ def masks(
     if complete and cut.any():
         raise ValueError(
             f"hidden layers {list(hidden)} are too narrow for {len(outputs)} inputs: some later output cannot see "
-            f"inputs {np.flatnonzero(cut.any(axis=1)).tolist()}; use widths of at least "
+            f"inputs {(np.flatnonzero(cut.any(axis=1)) - context).tolist()}; use widths of at least "
             f"{len(outputs) - (0 if context else 1)}, or direct connections, or accept it by complete=False"
         )
     return result

@@ -105,7 +105,7 @@ def test_the_context_reaches_every_output(kind: str, net: str) -> None:
     model = small(kind, net=net, context=2).eval()
     features = np.random.default_rng(0).normal(size=(1, 5 * model.output.features))
     context = Tensor(np.array([[0.3, -0.8]]), requires_grad=True)
-    y = model.network(np.concatenate([features, context], axis=-1))
+    y = model.network(np.concatenate([context, features], axis=-1))
     for j in range(5):
         context.grad = None
         np.sum(y[0, j]).backward(retain_graph=True)
@@ -122,12 +122,12 @@ def test_log_prob_by_hand() -> None:
     (layer,), total = model.layers, np.zeros(32)
     units = np.arange(20) * 5 // 20  # degrees: how many components a hidden unit may see
     for position, j in enumerate(model.order):
-        logit = model.last.b.data[j] + context[:, 0] * model.direct.W.data[5, j]
+        logit = model.last.b.data[j] + context[:, 0] * model.direct.W.data[0, j]
         for unit in np.flatnonzero(units <= position):
             seen = model.order[: units[unit]]
-            z = x[:, seen] @ layer.W.data[seen, unit] + context[:, 0] * layer.W.data[5, unit] + layer.b.data[unit]
+            z = x[:, seen] @ layer.W.data[1 + seen, unit] + context[:, 0] * layer.W.data[0, unit] + layer.b.data[unit]
             logit = logit + np.tanh(z) * model.last.W.data[unit, j]
-        logit = logit + x[:, model.order[:position]] @ model.direct.W.data[model.order[:position], j]
+        logit = logit + x[:, model.order[:position]] @ model.direct.W.data[1 + model.order[:position], j]
         total -= np.logaddexp(0, np.where(x[:, j] == 1, -logit, logit))
     np.testing.assert_allclose(model.log_prob(x, context).data, total, rtol=0, atol=1e-12)
     assert model.loss(x, context, 0).item() == pytest.approx(-total.mean(), abs=1e-13)

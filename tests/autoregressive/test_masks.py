@@ -12,7 +12,7 @@ from scratchgen.autoregressive.masks import degrees, masks, paths
 def triangle(order: Any, context: int = 0) -> np.ndarray:
     """Which inputs, and numbers of the context, each output has to see, and no others."""
     rank = np.argsort(order)
-    return np.concatenate([rank[:, None] < rank, np.ones((context, len(rank)), bool)])
+    return np.concatenate([np.ones((context, len(rank)), bool), rank[:, None] < rank])
 
 
 @pytest.mark.parametrize("context", [0, 2])
@@ -43,7 +43,7 @@ def test_the_least_width_is_enough_and_one_less_is_not(context: int) -> None:
 def test_degrees_are_dealt_out_evenly_and_sorted(D: int, width: int, context: int) -> None:
     inputs, middle, outputs = degrees(range(D), [width], context)
     least, kinds = (0, D) if context else (1, D - 1)
-    np.testing.assert_array_equal(inputs, [*range(1, D + 1), *[0] * context])
+    np.testing.assert_array_equal(inputs, [*[0] * context, *range(1, D + 1)])
     np.testing.assert_array_equal(outputs, range(1, D + 1))
     assert np.all(np.diff(middle) >= 0)
     count = np.bincount(middle - least, minlength=kinds)
@@ -52,7 +52,7 @@ def test_degrees_are_dealt_out_evenly_and_sorted(D: int, width: int, context: in
 
 def test_masks_of_the_natural_order_are_staircases() -> None:
     """In each row ones follow zeros, and begin further right the further down the row."""
-    for mask in masks(range(7), [9, 20]):
+    for mask in [*masks(range(7), [9, 20]), *masks(range(7), [9, 20], context=2)]:
         starts = np.argmax(np.pad(mask, ((0, 0), (0, 1)), constant_values=True), axis=1)
         np.testing.assert_array_equal(mask, np.arange(mask.shape[1]) >= starts[:, None])
         assert np.all(np.diff(starts) >= 0)
@@ -70,7 +70,7 @@ def test_shuffled_degrees_are_the_same_ones() -> None:
 @pytest.mark.parametrize("hidden", [[5], [3, 2], []])
 def test_one_input_has_nothing_to_depend_on(hidden: list[int]) -> None:
     assert not paths(masks([0], hidden)).any()
-    np.testing.assert_array_equal(paths(masks([0], hidden, context=2)), [[False], [True], [True]])
+    np.testing.assert_array_equal(paths(masks([0], hidden, context=2)), [[True], [True], [False]])
 
 
 def test_too_narrow_is_refused_or_accepted() -> None:
@@ -78,6 +78,8 @@ def test_too_narrow_is_refused_or_accepted() -> None:
         masks([0, 1, 2, 3], [5, 2])
     with pytest.raises(ValueError, match=r"cannot see inputs \[0\].*at least 3"):
         masks([3, 2, 0, 1], [5, 2])
+    with pytest.raises(ValueError, match=r"cannot see inputs \[0, 2\].*at least 4"):
+        masks([0, 1, 2, 3], [5, 2], context=3)
     reached = paths(masks([0, 1, 2, 3], [5, 2], complete=False))
     assert not reached[2, 3] and reached[0, 3] and not (reached & ~triangle(range(4))).any()
 

@@ -90,7 +90,7 @@ def modulo(order: Any, hidden: Any, context: int = 0, rng: Any = None) -> list[n
 def without_0(order: Any, hidden: Any, context: int = 0, rng: Any = None) -> list[np.ndarray]:
     """Hidden degrees from 1, with a context too."""
     first, *between, last = degrees(order, hidden, 0, rng)
-    return [np.concatenate([first, np.zeros(context, int)]), *between, last]
+    return [np.concatenate([np.zeros(context, int), first]), *between, last]
 
 
 def context_of_degree_1(order: Any, hidden: Any, context: int = 0, rng: Any = None) -> list[np.ndarray]:
@@ -220,7 +220,7 @@ PLANTS: dict[str, tuple[Plant, Check]] = {
     ),
     "degrees fall along a path": (with_masks(lambda m, _: rule(m, inner=np.greater_equal)), jacobian()),
     "degrees that are no staircase": (
-        instead_of(test_masks, "masks", lambda order, hidden: rule(modulo(order, hidden))),
+        instead_of(test_masks, "masks", lambda order, hidden, context=0: rule(modulo(order, hidden, context))),
         test_masks.test_masks_of_the_natural_order_are_staircases,
     ),
     "degrees drawn: connections silently dead (pytorch-flows#12)": (
