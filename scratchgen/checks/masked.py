@@ -10,7 +10,7 @@ from scratchgen.checks.cases import Case, register
 from scratchgen.checks.layers import on
 from scratchgen.checks.sample import Sample, signed
 from scratchgen.nn import MaskedLinear
-from scratchgen.nn.masked_product import blocks_of, masked_back, masked_outer, masked_product
+from scratchgen.nn.masked_product import Blocks, masked_back, masked_outer, masked_product
 
 STAIRCASE = np.tri(7, 5, dtype=int).T  # (5, 7)
 # Rows of x, the mask, and the strips that it is cut into.
@@ -30,8 +30,8 @@ def products() -> list[Sample]:
     for kind, (n, mask, strips) in MASKS.items():
         mask = np.array(mask)
         n_in, n_out = mask.shape
-        blocks = blocks_of(mask, strips, smallest=0)
-        assert (len(blocks) > 1) == (strips > 1)
+        blocks = Blocks(mask, strips, smallest=0)
+        assert (len(list(blocks)) > 1) == (strips > 1)
         forms = {
             masked_product: ((n, n_in), (n_in, n_out)),
             masked_back: ((n, n_out), (n_in, n_out)),

@@ -20,7 +20,7 @@ from scratchgen.autodiff import Tensor
 from scratchgen.nn.activations import Activation, activation_named
 from scratchgen.nn.initialisations import Initialisation, uniform, uniform_fan_in
 from scratchgen.nn.inputs import check_dtype, check_features, check_sizes
-from scratchgen.nn.masked_product import blocks_of, masked_product
+from scratchgen.nn.masked_product import Blocks, masked_product
 from scratchgen.nn.module import Module
 from scratchgen.random import Rng, generator
 
@@ -61,7 +61,7 @@ class MaskedLinear(Module):
         dtype: Any = np.float32,
     ) -> None:
         self.mask = checked_mask(mask)
-        self.blocks = blocks_of(self.mask)
+        self.blocks = Blocks(self.mask)
         rng, (n_in, n_out) = generator(rng), self.mask.shape
         self.W = Tensor(initialise((n_in, n_out), rng, dtype=dtype), requires_grad=True)
         self.b = Tensor(uniform((n_out,), n_in**-0.5, rng, dtype), requires_grad=True) if bias else None
@@ -77,7 +77,7 @@ class MaskedLinear(Module):
         if mask.shape != self.mask.shape:
             raise ValueError(f"mask has shape {mask.shape}; that of the weights is {self.mask.shape}")
         other = copy.copy(self)
-        other.mask, other.blocks = mask, blocks_of(mask)
+        other.mask, other.blocks = mask, Blocks(mask)
         return other
 
     def forward(self, x: Any) -> Tensor:

@@ -18,6 +18,7 @@ of 100 multiplications, and each product is still large enough to be fast.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -37,30 +38,33 @@ class Block(NamedTuple):
     mask: np.ndarray  # float32, of the shape of the part
 
 
-def blocks_of(mask: np.ndarray, strips: int = STRIPS, smallest: int = SMALLEST) -> list[Block]:
-    """The mask in strips of columns, each with the rows that it needs; whole if that saves next to nothing.
+class Blocks:
+    """A mask in strips of columns, each with the rows that it needs; whole if that saves next to nothing.
 
     Args:
         mask: (n_in, n_out), of zeros and ones.
         strips: how many.
         smallest: masks with fewer elements stay whole.
 
-    >>> for block in blocks_of(np.array([[0, 1, 1, 1], [0, 0, 0, 1]]), strips=2, smallest=0):
+    >>> for block in Blocks(np.array([[0, 1, 1, 1], [0, 0, 0, 1]]), strips=2, smallest=0):
     ...     print(block.rows, block.columns, block.mask.tolist())
     slice(0, 1, None) slice(0, 2, None) [[0.0, 1.0]]
     slice(0, 2, None) slice(2, 4, None) [[1.0, 1.0], [0.0, 1.0]]
     """
-    n_in, n_out = mask.shape
-    whole = [Block(slice(0, n_in), slice(0, n_out), mask.astype(np.float32))]
-    if mask.size < smallest:
-        return whole
-    blocks = []
-    for start, end in pairwise(n_out * i // strips for i in range(strips + 1)):
-        used = np.flatnonzero(mask[:, start:end].any(axis=1))
-        if len(used):
-            rows = slice(int(used[0]), int(used[-1]) + 1)
-            blocks.append(Block(rows, slice(start, end), mask[rows, start:end].astype(np.float32)))
-    return blocks if sum(block.mask.size for block in blocks) < 0.8 * mask.size else whole
+
+    def __init__(self, mask: np.ndarray, strips: int = STRIPS, smallest: int = SMALLEST) -> None:
+        n_in, n_out = mask.shape
+        self.blocks = []
+        for start, end in pairwise(n_out * i // strips for i in range(strips + 1)):
+            used = np.flatnonzero(mask[:, start:end].any(axis=1))
+            if len(used):
+                rows = slice(int(used[0]), int(used[-1]) + 1)
+                self.blocks.append(Block(rows, slice(start, end), mask[rows, start:end].astype(np.float32)))
+        if mask.size < smallest or sum(block.mask.size for block in self) > 0.8 * mask.size:
+            self.blocks = [Block(slice(0, n_in), slice(0, n_out), mask.astype(np.float32))]
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self.blocks)
 
 
 @custom_rule(
@@ -68,17 +72,17 @@ def blocks_of(mask: np.ndarray, strips: int = STRIPS, smallest: int = SMALLEST) 
     lambda g, y, x, W, b=None, *, blocks: masked_outer(x, g, blocks=blocks),
     lambda g, y, x, W, b=None, *, blocks: np.ones(len(g), g.dtype) @ g,
 )
-def masked_product(x: Any, W: Any, b: Any = None, *, blocks: list[Block]) -> Any:
+def masked_product(x: Any, W: Any, b: Any = None, *, blocks: Blocks) -> Any:
     """x (W ∘ M) + b, equation (2), (N, n_out).
 
     Args:
         x: (N, n_in).
         W: (n_in, n_out).
         b: (n_out,), or None for no bias.
-        blocks: M, from ``blocks_of``.
+        blocks: M.
 
     >>> x, W = np.array([[1.0, 10.0]]), np.array([[1.0, 2.0], [3.0, 4.0]])
-    >>> masked_product(x, W, blocks=blocks_of(np.array([[1, 1], [0, 1]])))
+    >>> masked_product(x, W, blocks=Blocks(np.array([[1, 1], [0, 1]])))
     array([[ 1., 42.]])
     """
     y = np.zeros((len(x), W.shape[1]), np.result_type(x, W))
@@ -93,10 +97,10 @@ def masked_product(x: Any, W: Any, b: Any = None, *, blocks: list[Block]) -> Any
     lambda u, y, g, W, *, blocks: masked_product(u, W, blocks=blocks),
     lambda u, y, g, W, *, blocks: masked_outer(u, g, blocks=blocks),
 )
-def masked_back(g: Any, W: Any, *, blocks: list[Block]) -> Any:
+def masked_back(g: Any, W: Any, *, blocks: Blocks) -> Any:
     """g (W ∘ M)ᵀ, equation (3), (N, n_in), for g (N, n_out); the rest as of ``masked_product``.
 
-    >>> masked_back(np.array([[1.0, 10.0]]), np.ones((2, 2)), blocks=blocks_of(np.array([[1, 1], [0, 1]])))
+    >>> masked_back(np.array([[1.0, 10.0]]), np.ones((2, 2)), blocks=Blocks(np.array([[1, 1], [0, 1]])))
     array([[11., 10.]])
     """
     x = np.zeros((len(g), len(W)), np.result_type(g, W))
@@ -109,10 +113,10 @@ def masked_back(g: Any, W: Any, *, blocks: list[Block]) -> Any:
     lambda U, y, x, g, *, blocks: masked_back(g, U, blocks=blocks),
     lambda U, y, x, g, *, blocks: masked_product(x, U, blocks=blocks),
 )
-def masked_outer(x: Any, g: Any, *, blocks: list[Block]) -> Any:
+def masked_outer(x: Any, g: Any, *, blocks: Blocks) -> Any:
     """(xᵀ g) ∘ M, equation (4), (n_in, n_out), for x (N, n_in) and g (N, n_out).
 
-    >>> masked_outer(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), blocks=blocks_of(np.array([[1, 1], [0, 1]])))
+    >>> masked_outer(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), blocks=Blocks(np.array([[1, 1], [0, 1]])))
     array([[3., 4.],
            [0., 8.]])
     """

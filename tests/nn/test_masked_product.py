@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scratchgen.autoregressive.masks import masks
-from scratchgen.nn.masked_product import blocks_of, masked_back, masked_outer, masked_product
+from scratchgen.nn.masked_product import Blocks, masked_back, masked_outer, masked_product
 
 RNG = np.random.default_rng(0)
 STAIRCASE, TURNED = masks(range(12), [17])[0], masks(range(12)[::-1], [17])[0]
@@ -29,7 +29,7 @@ WHICH = pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("strips", [1, 3, 6])
 def test_blocks_put_together_are_the_mask(name: str, strips: int) -> None:
     mask, whole = ALL[name], np.zeros(ALL[name].shape)
-    for block in blocks_of(mask, strips, smallest=0):
+    for block in Blocks(mask, strips, smallest=0):
         assert not whole[block.rows, block.columns].any()
         whole[block.rows, block.columns] = block.mask
     np.testing.assert_array_equal(whole, mask)
@@ -41,7 +41,7 @@ def test_the_three_products_with_zeros_in_place_of_masked_weights(name: str, dty
     mask, atol = ALL[name], 1e-4 if dtype == np.float32 else 1e-13
     n_in, n_out = mask.shape
     x, W, g, b = (RNG.normal(size=shape).astype(dtype) for shape in ((5, n_in), (n_in, n_out), (5, n_out), n_out))
-    blocks = blocks_of(mask, smallest=0)
+    blocks = Blocks(mask, smallest=0)
     for found, expected in [
         (masked_product(x, W, blocks=blocks), x @ (W * mask)),
         (masked_product(x, W, b, blocks=blocks), x @ (W * mask) + b),
@@ -60,18 +60,18 @@ def test_staircases_are_cut_and_others_are_not() -> None:
     """Of a large triangle 58 of 100 multiplications are left; of what would not gain, all."""
     triangle = np.tri(600, 600, dtype=bool)
     for mask in (triangle, triangle.T, triangle[::-1]):
-        blocks = blocks_of(mask)
-        assert len(blocks) == 6 and sum(block.mask.size for block in blocks) / mask.size == pytest.approx(
+        blocks = Blocks(mask)
+        assert len(list(blocks)) == 6 and sum(block.mask.size for block in blocks) / mask.size == pytest.approx(
             7 / 12, abs=0.01
         )
     for mask in (RNG.permutation(triangle), triangle[:100, :100], np.ones((300, 300), bool)):
-        assert len(blocks_of(mask)) == 1
+        assert len(list(Blocks(mask))) == 1
 
 
 def test_a_block_of_zeros_is_not_multiplied() -> None:
     """NaN in it does not matter; it would if it were multiplied by zero."""
     mask, W = np.tri(4, 4, dtype=bool).T, RNG.normal(size=(4, 4))
-    blocks, x = blocks_of(mask, 2, smallest=0), RNG.normal(size=(3, 4))
+    blocks, x = Blocks(mask, 2, smallest=0), RNG.normal(size=(3, 4))
     expected = masked_product(x, W, blocks=blocks)
     W[2:, :2] = np.nan
     np.testing.assert_array_equal(masked_product(x, W, blocks=blocks), expected)
