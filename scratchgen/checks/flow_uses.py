@@ -1,4 +1,4 @@
-"""Cases of what flows serve for: the posterior and the prior of a VAE, and models of integers."""
+"""Cases of what flows serve for: the posterior and the prior of a VAE, models of integers, and fits to a density."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from scratchgen.checks.grown_vae import BITS, bits
 from scratchgen.checks.models import networks, of
 from scratchgen.checks.transforms import normal
 from scratchgen.distributions import Independent, Normal
-from scratchgen.flows import Affine, Composite, Dequantised, Flow, FlowPosterior, Inverse, Logit, Softplus, Transform
+from scratchgen.flows import (
+    Affine,
+    Composite,
+    Dequantised,
+    Flow,
+    FlowPosterior,
+    Inverse,
+    Logit,
+    ReverseKL,
+    Softplus,
+    Transform,
+)
 from scratchgen.latent import VAE
 from scratchgen.nn import MLP
 
@@ -70,3 +81,10 @@ def variational(rng: np.random.Generator) -> Case:
     """In those of the noise as well."""
     encoder = MLP([3, 5, 6], rng, np.tanh, dtype=np.float64)
     return dequantised(rng, FlowPosterior(encoder, Logit(), latent=3))
+
+
+@register("models", ReverseKL)
+def reverse_kl(rng: np.random.Generator) -> Case:
+    """Towards a density of numbers above 0, in no closed form."""
+    model = ReverseKL(flow(positive(rng, 3), 3), lambda x: np.sum(np.cos(x) - x * x, axis=1))
+    return of(model, np.zeros((4, 1)))

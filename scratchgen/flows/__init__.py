@@ -8,7 +8,8 @@ transforms: of each number on its own in ``elementwise`` and ``squashing``; line
 In ``coupling`` and ``masked`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps``,
 ``spline`` and ``logistic_mixture``.
 
-What flows serve for: ``dequantisation``, data that are integers; ``posterior``, q(z | x) of a VAE.
+What flows serve for: ``dequantisation``, data that are integers; ``posterior``, q(z | x) of a VAE; ``reverse_kl``,
+densities that can be evaluated and not drawn from.
 """
 
 from scratchgen.flows.coupling import Coupling, alternating
@@ -25,6 +26,7 @@ from scratchgen.flows.permutations import Permutation, Reverse
 from scratchgen.flows.planar import Planar
 from scratchgen.flows.posterior import FlowPosterior
 from scratchgen.flows.radial import Radial
+from scratchgen.flows.reverse_kl import ReverseKL
 from scratchgen.flows.root import solve_increasing
 from scratchgen.flows.scalar_maps import AdditiveMap, AffineMap, ScalarMap
 from scratchgen.flows.spline import SplineMap
@@ -58,6 +60,7 @@ __all__ = [
     "Planar",
     "Radial",
     "Reverse",
+    "ReverseKL",
     "ScalarMap",
     "Sigmoid",
     "Softplus",
