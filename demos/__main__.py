@@ -40,6 +40,7 @@ DEMOS = [
     "page10_orders",
     "page10_text",
     "page10_pixels",
+    "page10_transformer",
 ]
 
 
