@@ -41,7 +41,9 @@ class TransformSample(NamedTuple):
         x, z: draw points of an array shape, where forward and inverse are defined.
         perturb: the standard deviation of what is added to all parameters.
         tolerance: of the round trips: 1e-9, or 1e-6 for a numerical inverse.
+        accuracy: of log |det|: 1e-10, or what a differential equation's solver leaves of it.
         smooth: whether differences over 0.01 can be trusted: there are no kinks.
+        gradients: whether it is a case of the gradient check too; a slow one has a smaller case of its own.
     """
 
     make: Make
@@ -52,7 +54,9 @@ class TransformSample(NamedTuple):
     z: Draw = normal
     perturb: float = 0.3
     tolerance: float = 1e-9
+    accuracy: float = 1e-10
     smooth: bool = True
+    gradients: bool = True
 
     def built(self, rng: np.random.Generator, dims: int) -> Transform:
         """One with parameters that are not those it starts with, in evaluation mode."""
@@ -66,7 +70,7 @@ SAMPLES_OF_TRANSFORMS: dict[tuple[type, str], TransformSample] = {}
 
 
 def transform_sample(cls: type, kind: str = "", **options: Any) -> Callable[[Make], Make]:
-    """Enter the decorated function as a sample of ``cls``, and as a case of the gradient check.
+    """Enter the decorated function as a sample of ``cls`` and, unless told otherwise, as a case of the gradient check.
 
     Raises:
         ValueError: for the same sample twice.
@@ -74,7 +78,8 @@ def transform_sample(cls: type, kind: str = "", **options: Any) -> Callable[[Mak
 
     def enter(make: Make) -> Make:
         sample = TransformSample(make, **options)
-        register("layers", cls, kind)(lambda rng: gradients_of(sample, rng))
+        if sample.gradients:
+            register("layers", cls, kind)(lambda rng: gradients_of(sample, rng))
         SAMPLES_OF_TRANSFORMS[cls, kind] = sample
         return make
 

@@ -3,7 +3,8 @@
 Read in this order: ``transform`` (the interface, and composition), ``flow`` (the change of variables). Then the
 transforms: of each number on its own in ``elementwise`` and ``squashing``; linear ones in ``permutations``, ``linear``,
 ``householder`` and ``invertible_conv``; ``normalisation`` looks at the data first. ``planar``, ``radial`` and
-``sylvester`` add a soft step to x. Where an inverse has no closed form, ``root`` finds it.
+``sylvester`` add a soft step to x, ``continuous`` many small ones. Where an inverse has no closed form, ``root``
+finds it.
 
 In ``coupling`` and ``masked`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps``,
 ``spline`` and ``logistic_mixture``.
@@ -12,6 +13,7 @@ What flows serve for: ``dequantisation``, data that are integers; ``posterior``,
 densities that can be evaluated and not drawn from.
 """
 
+from scratchgen.flows.continuous import ContinuousFlow, Velocity, random_signs
 from scratchgen.flows.coupling import Coupling, alternating
 from scratchgen.flows.dequantisation import Dequantised, bits_per_dim
 from scratchgen.flows.elementwise import Affine, Exp, LeakyReLU, Softplus
@@ -41,6 +43,7 @@ __all__ = [
     "AffineMap",
     "BatchNorm",
     "Composite",
+    "ContinuousFlow",
     "Coupling",
     "Dequantised",
     "Exp",
@@ -70,8 +73,10 @@ __all__ = [
     "Transform",
     "Transformed",
     "Triangular",
+    "Velocity",
     "alternating",
     "bits_per_dim",
+    "random_signs",
     "solve_increasing",
     "start",
 ]
