@@ -7,7 +7,7 @@ Read in this order:
     networks with masks               masks, which weights there may be; fvsbn and nade, for bits, as in bits;
                                       made, with outputs for data of every kind; order_mixture, many orders at once
     images with grey levels           pixels, causal_conv, pixelcnn
-    language                          transformer, and truncation, other ways to draw from it
+    language                          transformer; truncation, other ways to draw from it; streams, texts of any length
 """
 
 from scratchgen.autoregressive.causal_conv import CausalConvNet
@@ -27,6 +27,7 @@ from scratchgen.autoregressive.outputs import (
     Output,
 )
 from scratchgen.autoregressive.pixelcnn import PixelCNN
+from scratchgen.autoregressive.streams import generate_stream, stream_nats
 from scratchgen.autoregressive.table import ProbabilityTable
 from scratchgen.autoregressive.transformer import Transformer
 
@@ -47,7 +48,9 @@ __all__ = [
     "PixelCNN",
     "ProbabilityTable",
     "Transformer",
+    "generate_stream",
     "inverse",
     "order_agnostic",
     "part",
+    "stream_nats",
 ]
