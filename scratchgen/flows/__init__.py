@@ -7,7 +7,7 @@ transforms: of each number on its own in ``elementwise`` and ``squashing``; line
 finds it.
 
 In ``coupling`` and ``masked`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps``,
-``spline`` and ``logistic_mixture``.
+``spline`` and ``logistic_mixture``. ``stacks`` builds whole flows of them.
 
 What flows serve for: ``dequantisation``, data that are integers; ``posterior``, q(z | x) of a VAE; ``reverse_kl``,
 densities that can be evaluated and not drawn from.
@@ -33,6 +33,7 @@ from scratchgen.flows.root import solve_increasing
 from scratchgen.flows.scalar_maps import AdditiveMap, AffineMap, ScalarMap
 from scratchgen.flows.spline import SplineMap
 from scratchgen.flows.squashing import Logit, Sigmoid, Tanh
+from scratchgen.flows.stacks import autoregressive_stack, coupling_stack
 from scratchgen.flows.sylvester import Sylvester
 from scratchgen.flows.transform import Composite, Inverse, Transform
 
@@ -75,7 +76,9 @@ __all__ = [
     "Triangular",
     "Velocity",
     "alternating",
+    "autoregressive_stack",
     "bits_per_dim",
+    "coupling_stack",
     "random_signs",
     "solve_increasing",
     "start",
