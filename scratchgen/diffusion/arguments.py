@@ -1,0 +1,69 @@
+"""What the models of diffusion are given, checked where it is given."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from scratchgen.distributions.distribution import values
+
+ROUNDING = 1e-9  # by which a time may miss an end of [0, 1]: the sum of many steps does
+
+
+def times_of(t: Any) -> np.ndarray:
+    """The times t as float64, a number or (B,), if they are between 0 (data) and 1 (noise).
+
+    Raises:
+        ValueError: for another time, with its index; for NaN; for more than one axis.
+
+    >>> times_of(50)
+    Traceback (most recent call last):
+    ValueError: t is 50; the time of an SDE goes from 0, data, to 1, noise: step / steps?
+    """
+    t = np.asarray(values(t), np.float64)
+    if t.ndim > 1:
+        raise ValueError(f"t has shape {t.shape}; it must be a number, or (B,), one for each row of x")
+    good = (t >= -ROUNDING) & (t <= 1 + ROUNDING)
+    if not good.all():
+        i = int(np.argmin(good))
+        which, value = (f"t[{i}]", t[i]) if t.ndim else ("t", t)
+        raise ValueError(f"{which} is {value:g}; the time of an SDE goes from 0, data, to 1, noise: step / steps?")
+    return np.clip(t, 0.0, 1.0)
+
+
+def beside(value: Any, x: Any) -> np.ndarray:
+    """A number for all x, or one for each row, (B,), in the dtype of x and with axes to be multiplied with it.
+
+    Raises:
+        ValueError: for another number of rows.
+
+    >>> beside(np.array([1.0, 2.0]), np.zeros((2, 3), np.float32))
+    array([[1.],
+           [2.]], dtype=float32)
+    """
+    value = np.asarray(value, x.dtype)
+    if value.ndim == 0:
+        return value
+    if value.shape != x.shape[:1]:
+        raise ValueError(f"t has shape {value.shape} and x {x.shape}; there must be one t, or one for each row of x")
+    return value.reshape(-1, *(1,) * (x.ndim - 1))
+
+
+def require_between(name: str, value: Any, low: float, high: float = math.inf) -> float:
+    """``value`` as a float, if it is a number above ``low`` and below ``high``.
+
+    Raises:
+        TypeError, ValueError: with the value.
+
+    >>> require_between("snr", 0.0, 0, 1)
+    Traceback (most recent call last):
+    ValueError: snr is 0.0; it must be above 0 and below 1
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} is {value!r}; it must be a number")
+    if not low < value < high:
+        bound = f"below {high:g}" if high < math.inf else "finite"
+        raise ValueError(f"{name} is {value}; it must be above {low:g} and {bound}")
+    return float(value)

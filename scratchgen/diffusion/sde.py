@@ -1,0 +1,239 @@
+"""Stochastic differential equations (SDEs) that turn data into noise, and the way back (lecture p. 12).
+
+    dx = f(x, t) dt + g(t) dw                  forward: from t = 0, data, to t = 1, noise          (1)
+    dx = [f − g² ∇ log p_t(x)] dt + g dw̄       in reverse: from t = 1 to t = 0, dt < 0             (2)
+    dx = [f − ½ g² ∇ log p_t(x)] dt            the probability flow, an ODE, in either direction   (3)
+
+dw is noise of variance |dt|. p_t is the density of x at time t, and its gradient ∇ log p_t(x) the *score*: the only
+thing that the way back needs, and so the only thing that has to be learned. (2) and (3) have the same p_t as (1): of
+(3) that is the continuity equation, in which ½ g² Δp from the noise of (1) is written as −∇·(−½ g² p ∇ log p).
+
+Here f(x, t) = −½ β(t) x pulls towards 0, or does nothing. Then x at time t is a multiple of x at time 0 plus normal
+noise, and no path has to be simulated in order to learn:
+
+    x_t = a(t) x₀ + s(t) ε,    ε ~ N(0, I)                                                         (4)
+    da/dt = −½ β a,    ds²/dt = −β s² + g²,    a(0) = 1, s(0) = 0                                  (5)
+
+Three families, with B(t) = ∫₀ᵗ β:
+
+    VP        β = β₀ + (β₁ − β₀) t    g² = β                 a = e^{−B/2}    s² = 1 − e^{−B}       (6)
+    sub-VP    β as VP                 g² = β (1 − e^{−2B})   a = e^{−B/2}    s = 1 − e^{−B}        (7)
+    VE        β = 0                   g² = dv/dt             a = 1           s² = v(t) − v(0)      (8)
+                                      v(t) = v₀ (v₁ / v₀)ᵗ
+
+VP preserves a variance of 1, sub-VP stays below it, and VE makes it explode.
+
+Source: Song et al., Score-Based Generative Modeling through Stochastic Differential Equations, arXiv:2011.13456,
+equations (5), (6), (13), (25) to (33). There (8) has v(t) in place of v(t) − v(0), as if v₀ were 0.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from scratchgen.diffusion.arguments import beside, require_between, times_of
+from scratchgen.distributions import Distribution, Independent, Normal
+from scratchgen.distributions.arguments import require_noise
+from scratchgen.random import Rng, generator
+
+Coefficients = tuple[Any, Any]
+Score = Callable[[Any, Any], Any]  # (x, t) ↦ ∇ log p_t(x), of the shape of x
+
+
+class SDE(ABC):
+    """A forward SDE (1) whose drift is −½ β(t) x. Every t is a number, or (B,), one for each row of x."""
+
+    @abstractmethod
+    def rate(self, t: Any) -> np.ndarray:
+        """β(t), of the shape of t."""
+
+    @abstractmethod
+    def diffusion(self, t: Any) -> np.ndarray:
+        """g(t), not its square; of the shape of t."""
+
+    @abstractmethod
+    def marginal(self, t: Any) -> Coefficients:
+        """a(t) and s(t) of (4), each of the shape of t.
+
+        Raises:
+            ValueError: for t outside [0, 1].
+        """
+
+    def __call__(self, x: Any, t: Any) -> Coefficients:
+        """f(x, t), of the shape of x, and g(t), in a shape that multiplies noise of that of x (1).
+
+        Raises:
+            ValueError: for t outside [0, 1], or of another number of rows than x.
+        """
+        return beside(-0.5 * self.rate(t), x) * x, beside(self.diffusion(t), x)
+
+    def perturb(self, x: Any, t: Any, rng: Rng | None = None, noise: Any = None) -> Any:
+        """x_t (4) from x₀ = x in one step, given the noise ε or an rng that draws it.
+
+        Raises:
+            TypeError: without either; for noise of another dtype.
+            ValueError: for noise of another shape than x; for t as above.
+        """
+        if noise is not None:
+            noise = require_noise(noise, (), x.shape, x.dtype)
+        elif rng is None:
+            raise TypeError("perturb needs rng, or the noise itself")
+        else:
+            noise = generator(rng).standard_normal(x.shape, x.dtype)
+        a, s = self.marginal(t)
+        return beside(a, x) * x + beside(s, x) * noise
+
+    def prior(self, shape: int | tuple[int, ...], dtype: Any = np.float64) -> Distribution:
+        """The normal distribution that is taken for p_1: mean 0, and the variance that (5) approaches.
+
+        Args:
+            shape: of one x, such as 2 or (1, 8, 8).
+            dtype: of its draws.
+        """
+        shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        logvar = np.full(shape, math.log(self.prior_variance()), dtype)
+        return Independent(Normal(np.zeros(shape, dtype), logvar), len(shape))
+
+    def prior_variance(self) -> float:
+        """Of each number of x at t = 1, as the prior has it."""
+        return 1.0
+
+    def reverse(self, score: Score, probability_flow: bool = False) -> Reverse:
+        """The way back with this score: (2), or (3)."""
+        return Reverse(self, score, probability_flow)
+
+
+class Reverse:
+    """The way back from noise to data: (2), or the probability flow (3).
+
+    Args:
+        forward: the SDE that made the noise.
+        score: (x, t) ↦ ∇ log p_t(x), of the shape of x; p_t is the density of x at time t, not of the data.
+        probability_flow: (3) instead of (2).
+
+    >>> score = lambda x, t: -x                                # of N(0, I), which VP keeps at all times
+    >>> sde, x = VP(), np.array([[2.0, -1.0]])
+    >>> drift, g = sde.reverse(score)(x, 0.5)                  # (2): f is −½ β x, and −g² ∇ log p is +β x
+    >>> drift, (0.5 * g * g * x == drift).all()
+    (array([[10.05 , -5.025]]), np.True_)
+    >>> sde.reverse(score, probability_flow=True)(x, 0.5)      # nothing has to move
+    (array([[0., 0.]]), array(0.))
+    """
+
+    def __init__(self, forward: SDE, score: Score, probability_flow: bool = False) -> None:
+        self.forward, self.score, self.probability_flow = forward, score, probability_flow
+
+    def __call__(self, x: Any, t: Any) -> Coefficients:
+        """Drift, of the shape of x, and g: a step of dt < 0 is x + drift dt + g √|dt| ε.
+
+        Raises:
+            ValueError: for a score of another shape than x.
+        """
+        f, g = self.forward(x, t)
+        score = self.score(x, t)
+        if score.shape != x.shape:
+            raise ValueError(f"the score has shape {score.shape} for x of shape {x.shape}; they must be equal")
+        if self.probability_flow:
+            return f - 0.5 * g * g * score, np.zeros_like(g)  # (3)
+        return f - g * g * score, g  # (2)
+
+
+class VP(SDE):
+    """Variance preserving (6): what DDPM is with ever smaller steps.
+
+    Args:
+        beta_min: β₀, the rate at t = 0.
+        beta_max: β₁, the rate at t = 1.
+
+    Raises:
+        TypeError: for what are no numbers.
+        ValueError: unless 0 < beta_min < beta_max.
+
+    >>> a, s = VP().marginal(1.0)
+    >>> print(f"{a:.4f} {s:.6f} {a * a + s * s:.6f}")          # little is left of x₀
+    0.0066 0.999978 1.000000
+    """
+
+    def __init__(self, beta_min: float = 0.1, beta_max: float = 20.0) -> None:
+        self.beta_min = require_between("beta_min", beta_min, 0)
+        self.beta_max = require_between("beta_max", beta_max, self.beta_min)
+
+    def rate(self, t: Any) -> np.ndarray:
+        """β(t) (6)."""
+        return self.beta_min + (self.beta_max - self.beta_min) * times_of(t)
+
+    def total(self, t: Any) -> np.ndarray:
+        """B(t), the integral of the rate from 0 to t."""
+        t = times_of(t)
+        return self.beta_min * t + 0.5 * (self.beta_max - self.beta_min) * t * t
+
+    def diffusion(self, t: Any) -> np.ndarray:
+        """g(t) (6)."""
+        return np.sqrt(self.rate(t))
+
+    def marginal(self, t: Any) -> Coefficients:
+        """a(t) and s(t) (6); expm1, since 1 − e^{−B} would lose its digits near t = 0."""
+        B = self.total(t)
+        return np.exp(-0.5 * B), np.sqrt(-np.expm1(-B))
+
+
+class SubVP(VP):
+    """Sub-VP (7): the rate of VP, and less noise.
+
+    >>> _, s = VP().marginal(0.3)
+    >>> print(f"{s:.4f} {SubVP().marginal(0.3)[1]:.4f} {s * s:.4f}")      # the square
+    0.7770 0.6037 0.6037
+    """
+
+    def diffusion(self, t: Any) -> np.ndarray:
+        """g(t) (7)."""
+        return np.sqrt(self.rate(t) * -np.expm1(-2 * self.total(t)))
+
+    def marginal(self, t: Any) -> Coefficients:
+        """a(t) and s(t) (7)."""
+        B = self.total(t)
+        return np.exp(-0.5 * B), -np.expm1(-B)
+
+
+class VE(SDE):
+    """Variance exploding (8): x₀ stays where it is, and the noise grows over it.
+
+    Args:
+        std_min: the root of v₀, about the smallest noise worth telling from none.
+        std_max: the root of v₁; it must be far above the spread of the data, or the prior is not p_1.
+
+    Raises:
+        TypeError: for what are no numbers.
+        ValueError: unless 0 < std_min < std_max.
+
+    >>> a, s = VE(std_min=0.01, std_max=50.0).marginal(np.array([0.0, 0.5, 1.0]))
+    >>> a, s.round(4)
+    (array([1., 1., 1.]), array([ 0.   ,  0.707, 50.   ]))
+    """
+
+    def __init__(self, std_min: float = 0.01, std_max: float = 50.0) -> None:
+        self.std_min = require_between("std_min", std_min, 0)
+        self.std_max = require_between("std_max", std_max, self.std_min)
+
+    def rate(self, t: Any) -> np.ndarray:
+        """0."""
+        return np.zeros_like(times_of(t))
+
+    def diffusion(self, t: Any) -> np.ndarray:
+        """g(t) (8): dv/dt = log(v₁/v₀) v."""
+        log_ratio = math.log(self.std_max / self.std_min)
+        return self.std_min * np.exp(log_ratio * times_of(t)) * math.sqrt(2 * log_ratio)
+
+    def marginal(self, t: Any) -> Coefficients:
+        """a(t) and s(t) (8)."""
+        t = times_of(t)
+        return np.ones_like(t), self.std_min * np.sqrt(np.expm1(2 * math.log(self.std_max / self.std_min) * t))
+
+    def prior_variance(self) -> float:
+        """v₁ − v₀."""
+        return float(self.marginal(1.0)[1]) ** 2
