@@ -91,7 +91,7 @@ class MaskedNet(Module):
         given = 0 if context is None else context.shape[-1]
         if given != self.context:
             raise ValueError(f"context has {given} numbers; this network wants {self.context}")
-        h = x if context is None else np.concatenate([x, context], axis=1)
+        h = x if context is None else np.concatenate([context, x], axis=1)
         for layer in self.layers:
             h = layer(h)
         return h.reshape(-1, self.dims, self.numbers)
