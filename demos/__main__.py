@@ -41,6 +41,8 @@ DEMOS = [
     "page10_text",
     "page10_pixels",
     "page10_transformer",
+    "page11_change_of_variables",
+    "page11_grid",
 ]
 
 

@@ -50,6 +50,13 @@ class Stage:
             plt.show()
         plt.close(figure)
 
+    def save_animation(self, animation: Any, name: str, title: str, equation: str, caption: str, fps: int = 15) -> None:
+        """Write a ``FuncAnimation`` to ``name``.gif, and say so."""
+        path = self.out / f"{name}.gif"
+        animation.save(path, writer="pillow", fps=fps)
+        self.say(f"wrote {path}")
+        self.chapter.pictures.append(Picture(path, title, equation, caption))
+
 
 def main(module: Any) -> None:
     """Run one demo from its own command line.
