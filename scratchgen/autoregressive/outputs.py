@@ -3,7 +3,7 @@
 A network gives P ``numbers`` for each component, and is given each component as F ``features``:
 
     BinaryOutput             P = 1      logit                             x in {0, 1}, as it is
-    CategoricalOutput        P = V      logits of the levels              x in {0, …, V − 1}, by a code of 2V − 1
+    CategoricalOutput        P = V      logits of the levels              x in {0, …, V − 1}, by V − 1 steps
     GaussianOutput           P = 2      mean, log-variance                x real, as it is
     GaussianMixtureOutput    P = 3 K    logits, means, log-variances      x real, as it is
     LogisticMixtureOutput    P = 3 K    logits, locations, log-scales     x in {0, …, L − 1}, scaled to [−1, 1]
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import softplus
-from scratchgen.autoregressive.pixels import level_code, require_levels
+from scratchgen.autoregressive.pixels import require_levels
 from scratchgen.distributions import Bernoulli, Categorical, DiscretisedLogistic, Distribution, Mixture, Normal
 from scratchgen.distributions.arguments import floats, require
 from scratchgen.nn.inputs import check_sizes
@@ -80,23 +80,25 @@ class BinaryOutput(Output):
 
 
 class CategoricalOutput(Output):
-    """Levels 0 … V − 1, each with a probability of its own.
+    """Levels 0 … V − 1, each with a probability of its own. A level k enters as [k > 0], …, [k > V − 2].
+
+    These say which level it is, and that 7 and 8 are alike; on the bundled digits that is worth more than a nat over
+    [k = 0], …, [k = V − 1] beside them, with twice as many weights.
 
     >>> CategoricalOutput(4).encode(np.array([[2, 0]]), np.float32)
-    array([[0., 0., 1., 0., 1., 1., 0., 1., 0., 0., 0., 0., 0., 0.]],
-          dtype=float32)
+    array([[1., 1., 0., 0., 0., 0.]], dtype=float32)
     """
 
     symbols = True
 
     def __init__(self, levels: int) -> None:
-        check_sizes(levels=levels)
-        self.levels = self.numbers = int(levels)
-        self.features = 2 * self.levels - 1
+        self.levels = self.numbers = two_or_more(levels)
+        self.features = self.levels - 1
 
     def encode(self, x: Any, dtype: Any) -> Any:
-        """By ``pixels.level_code``."""
-        return level_code(require_levels(x, self.levels), self.levels, dtype).reshape(len(x), -1)
+        """How far it has come up the levels."""
+        above = require_levels(x, self.levels)[..., None] > np.arange(self.features)
+        return above.astype(dtype).reshape(len(x), -1)
 
     def __call__(self, numbers: Any) -> Categorical:
         """A die for each component."""
@@ -161,10 +163,8 @@ class LogisticMixtureOutput(Output):
     symbols = True
 
     def __init__(self, components: int, levels: int) -> None:
-        check_sizes(components=components, levels=levels)
-        if levels < 2:
-            raise ValueError(f"levels is {levels}; it must be at least 2")
-        self.components, self.numbers, self.levels = int(components), 3 * int(components), int(levels)
+        check_sizes(components=components)
+        self.components, self.numbers, self.levels = int(components), 3 * int(components), two_or_more(levels)
 
     def encode(self, x: Any, dtype: Any) -> Any:
         """Scaled to [−1, 1]."""
@@ -177,6 +177,14 @@ class LogisticMixtureOutput(Output):
         loc = half * (1.0 + spread(self.components, numbers.dtype) + loc)
         log_scale = log_scale + math.log(half / self.components)  # at first the K share the range between them
         return Mixture(logits, DiscretisedLogistic(loc, log_scale, self.levels))
+
+
+def two_or_more(levels: int) -> int:
+    """The number of levels, if it is one; raises ValueError."""
+    check_sizes(levels=levels)
+    if levels < 2:
+        raise ValueError(f"levels is {levels}; it must be at least 2")
+    return int(levels)
 
 
 def real(x: Any, dtype: Any) -> Any:

@@ -318,6 +318,8 @@ def test_dropout_needs_an_rng_in_training_only() -> None:
     ("make", "message"),
     [
         (lambda: CategoricalOutput(0), "levels is 0"),
+        (lambda: CategoricalOutput(1), "levels is 1; it must be at least 2"),
+        (lambda: LogisticMixtureOutput(2, 2.5), "levels is 2.5"),
         (lambda: GaussianMixtureOutput(0), "components is 0"),
         (lambda: LogisticMixtureOutput(0, 3), "components is 0"),
         (lambda: LogisticMixtureOutput(2, 2.5), "levels is 2.5; it must be an integer"),
