@@ -37,6 +37,7 @@ DEMOS = [
     "page09_factors",
     "page10_chain_rule",
     "page10_masks",
+    "page10_made",
     "page10_orders",
     "page10_text",
     "page10_pixels",
