@@ -42,6 +42,7 @@ DEMOS = [
     "page10_text",
     "page10_pixels",
     "page10_transformer",
+    "page10_language",
     "page11_change_of_variables",
     "page11_grid",
 ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from demos.gallery import Chapter, Picture, write_index
@@ -62,13 +65,18 @@ def main(module: Any) -> None:
     """Run one demo from its own command line.
 
     A demo is a module with TITLE, SECONDS (how long it takes, about) and ``run(stage, seed)``. One that takes longer
-    than 20 seconds looks at ``stage.quick`` and has QUICK_SECONDS too.
+    than 20 seconds looks at ``stage.quick`` and has QUICK_SECONDS too. Options of its own are in OPTIONS, by name, as
+    ``argparse`` takes them; ``run`` gets those that are given, by keyword.
     """
     name = module.__spec__.name if module.__spec__ else module.__name__
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=module.__doc__)
     add_options(parser)
+    own = getattr(module, "OPTIONS", {})
+    for option, settings in own.items():
+        parser.add_argument(f"--{option}", **settings)
     options = parser.parse_args()
-    chapter = perform(module, name, options)
+    given = {option: vars(options)[option] for option in own if vars(options)[option] is not None}
+    chapter = perform(module, name, options, given)
     print(f"wrote {write_index([chapter], options.out)}")
 
 
@@ -90,8 +98,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show", action="store_true", help="also open each picture in a window")
 
 
-def perform(module: Any, name: str, options: argparse.Namespace) -> Chapter:
-    """Run a demo, saying first what it will do and how long it takes; Ctrl-C ends the program with exit code 130."""
+def perform(
+    module: Any, name: str, options: argparse.Namespace, given: Mapping[str, Any] = MappingProxyType({})
+) -> Chapter:
+    """Run a demo, saying first what it will do and how long it takes; Ctrl-C ends the program with exit code 130.
+
+    ``given`` are options of its own.
+    """
     import matplotlib
 
     if not options.show:
@@ -100,9 +113,10 @@ def perform(module: Any, name: str, options: argparse.Namespace) -> Chapter:
     seconds = quick_seconds if options.quick else module.SECONDS
     print(f"{module.TITLE}: about {seconds} s\n{(module.__doc__ or '').strip()}\n")
     command = f"python -m {name} --seed {options.seed}" + (" --quick" if options.quick else "")
+    command += "".join(f" --{option} {shlex.quote(str(value))}" for option, value in given.items())
     stage = Stage(module.TITLE, command, options.out, options.show, options.quick)
     try:
-        module.run(stage, options.seed)
+        module.run(stage, options.seed, **given)
     except KeyboardInterrupt:
         print(f"\ninterrupted; what was finished is in {options.out}", file=sys.stderr)
         sys.exit(130)  # as a shell reports of a program that Ctrl-C ended: 128 + SIGINT

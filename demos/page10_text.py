@@ -7,35 +7,39 @@ context is seen less often. On a real text the same trade-off has no such known 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from demos.common import Stage, main
+from demos.texts import FILE, corpus
 from scratchgen.autoregressive.ngram import NGram
-from scratchgen.data import MarkovSource, Vocabulary, documentation
+from scratchgen.data import MarkovSource
 from scratchgen.plotting import curves
 
 TITLE = "Page 10: n-grams, and what they cost a symbol"
 SECONDS = 5
+OPTIONS = {"file": FILE}
 LENGTH = 20_000  # symbols of the Markov source
 LADDER = range(1, 9)
 SHOWN = (1, 2, 3, 5, 8)  # n of the generated texts
 PER_SYMBOL = "nats per symbol"
 
 
-def run(stage: Stage, seed: int) -> None:
+def run(stage: Stage, seed: int, file: Path | None = None) -> None:
     """Both ladders, one picture, and generated text."""
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     on_source(stage, left, np.random.default_rng(seed))
-    on_documentation(stage, right, seed)
+    on_text(stage, right, seed, file)
     stage.save(
         figure,
         "page10_ngrams",
         "How much memory does a model need?",
         "−1/N Σ_t log p(x[t] | x[t−n+1..t−1])",
         "Nats per symbol of fresh data. Left: a Markov source of order 2; n = 3 comes down to its entropy rate. Right: "
-        "Python's documentation. Guessing by shorter contexts (interpolated) makes more of a long memory.",
+        "a real text. Guessing by shorter contexts (interpolated) makes more of a long memory.",
     )
 
 
@@ -55,30 +59,27 @@ def on_source(stage: Stage, ax: object, rng: np.random.Generator) -> None:
     ax.set_title("Markov source of order 2")  # type: ignore[attr-defined]
 
 
-def on_documentation(stage: Stage, ax: object, seed: int) -> None:
-    """n-grams on the documentation, by both smoothings, and text drawn from them."""
-    docs = documentation()
-    vocabulary = Vocabulary(docs.train + docs.validation)
-    train, validation = vocabulary.encode(docs.train), vocabulary.encode(docs.validation)
+def on_text(stage: Stage, ax: object, seed: int, file: Path | None) -> None:
+    """n-grams on the documentation or a file, by both smoothings, and text drawn from them."""
+    name, vocabulary, train, validation = corpus(stage, file)
     V = len(vocabulary)
-    stage.say(f"documentation: {docs.size:,} characters, {V} different, SHA-256 {docs.sha256[:12]}…")
+    ladder = [n for n in LADDER if V**n < 2**63]  # of more symbols the contexts cannot be numbered
     cost = {
-        smoothing: [NGram(train, V, n, smoothing=smoothing).nats(validation) for n in LADDER]
+        smoothing: [NGram(train, V, n, smoothing=smoothing).nats(validation) for n in ladder]
         for smoothing in ("interpolated", "add")
     }
     for smoothing, nats in cost.items():
         best = int(np.argmin(nats))
         stage.result(
-            f"documentation, smoothing {smoothing!r}: best {nats[best]:.4f} nats a character, n = {LADDER[best]}; "
+            f"{name}, smoothing {smoothing!r}: best {nats[best]:.4f} nats a character, n = {ladder[best]}; "
             f"uniform {np.log(V):.4f}"
         )
-    curves(
-        {name: (list(LADDER), nats) for name, nats in cost.items()}, ax, {"uniform": float(np.log(V))}, "n", PER_SYMBOL
-    )
-    ax.set_title("Python's documentation")  # type: ignore[attr-defined]
+    curves({way: (ladder, nats) for way, nats in cost.items()}, ax, {"uniform": float(np.log(V))}, "n", PER_SYMBOL)
+    ax.set_title(name)  # type: ignore[attr-defined]
     for n in SHOWN:
-        drawn = NGram(train, V, n).sample(1, 160, seed)[0]
-        stage.result(f"n = {n}: {' '.join(vocabulary.decode(drawn).split())}")
+        if n in ladder:
+            drawn = NGram(train, V, n).sample(1, 160, seed)[0]
+            stage.result(f"n = {n}: {' '.join(vocabulary.decode(drawn).split())}")
 
 
 if __name__ == "__main__":

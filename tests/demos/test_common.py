@@ -1,5 +1,7 @@
 """What all demos share: the options reach the demo, and what it shows reaches the gallery."""
 
+import html
+import shlex
 import sys
 import types
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from demos import __main__ as demos
-from demos import page09_vae
+from demos import common, page09_vae
 from scratchgen.nn import MLP
 from scratchgen.training import History
 
@@ -65,6 +67,23 @@ def test_quick_reaches_the_demo_and_the_command_that_makes_it_again(perform, cap
     assert "One: about 9 s" in capsys.readouterr().out
     assert ">at full length<" in perform(module)
     assert "One: about 60 s" in capsys.readouterr().out
+
+
+def test_options_of_a_demo_reach_it_and_the_command_that_makes_it_again(monkeypatch, tmp_path):
+    def tell(stage, seed, word="none", times=1):
+        stage.result(f"{word} {times} times")
+
+    module = demo("One", tell)
+    module.__spec__, module.__name__ = None, "demos.one"
+    module.OPTIONS = {"word": {}, "times": {"type": int}}
+    for options, told in ((["--word", "a b"], "a b 1 times"), (["--times", "3"], "none 3 times"), ([], "none 1 times")):
+        monkeypatch.setattr(sys, "argv", ["demos.one", "--out", str(tmp_path), *options])
+        common.main(module)
+        index = (tmp_path / "index.html").read_text(encoding="utf-8")
+        assert f">{told}<" in index
+        assert (
+            f"<code>{html.escape(shlex.join(['python', '-m', 'demos.one', '--seed', '0', *options]))}</code>" in index
+        )
 
 
 def test_the_gallery_shows_results_and_pictures_but_no_progress(perform, tmp_path):

@@ -1,5 +1,6 @@
 """Page 10: n-grams on a source whose entropy rate is known, and on Python's documentation."""
 
+import argparse
 import re
 
 import matplotlib.pyplot as plt
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from demos import page10_text as page10
+from demos.texts import readable
 from scratchgen.data import MarkovSource
 from tests.demos.recorder import Recorder
 
@@ -39,3 +41,24 @@ def test_on_the_documentation_memory_pays_and_text_is_drawn(stage):
     }
     assert 1 < costs["interpolated"] < costs["add"] < 2
     assert sum(line.startswith("n = ") for line in stage.results) == len(page10.SHOWN)
+
+
+def test_another_text_can_be_named(tmp_path):
+    """Of 300 different characters, whose windows of eight could not be numbered."""
+    text = "".join(map(chr, range(0x100, 0x22C))) * 3
+    (tmp_path / "signs.txt").write_text(text, encoding="utf-8")
+    recorder = Recorder()
+    page10.on_text(recorder, plt.figure().add_subplot(), 0, tmp_path / "signs.txt")
+    plt.close("all")
+    best, n, uniform = recorder.numbers(
+        r"signs.txt, .*'interpolated': best (\S+) nats a character, n = (\d); uniform (\S+)"
+    )[0]
+    assert uniform == pytest.approx(np.log(300), abs=5e-5) and best < 1 < n < 8
+
+
+def test_a_text_that_cannot_be_read_is_refused_on_the_command_line(tmp_path):
+    with pytest.raises(argparse.ArgumentTypeError, match="there is no such file"):
+        readable(str(tmp_path / "none.txt"))
+    (tmp_path / "binary").write_bytes(b"\xff" * 200)
+    with pytest.raises(argparse.ArgumentTypeError, match="byte 0xff at position 0"):
+        readable(str(tmp_path / "binary"))
