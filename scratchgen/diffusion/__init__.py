@@ -1,9 +1,12 @@
 """Diffusion (lecture p. 12): data turn into noise by a stochastic differential equation, and back with its score.
 
-Read in this order: ``sde`` (three ways into noise, and the two ways back), ``exact`` (data for which all is known).
+Read in this order: ``sde`` (three ways into noise, and the two ways back), ``exact`` (data for which all is known),
+``integrators`` and ``langevin`` (how the way is walked, in steps).
 """
 
 from scratchgen.diffusion.exact import GaussianMixtureData, Marginals, least_noise_loss
+from scratchgen.diffusion.integrators import euler_maruyama, heun, rk45
+from scratchgen.diffusion.langevin import langevin, predictor_corrector
 from scratchgen.diffusion.sde import SDE, VE, VP, Reverse, SubVP
 
 __all__ = [
@@ -14,5 +17,10 @@ __all__ = [
     "Marginals",
     "Reverse",
     "SubVP",
+    "euler_maruyama",
+    "heun",
+    "langevin",
     "least_noise_loss",
+    "predictor_corrector",
+    "rk45",
 ]
