@@ -25,7 +25,7 @@ from scratchgen.optim import Adam, cosine
 from scratchgen.training import fit
 
 TITLE = "Page 11: a grid through the layers of a flow"
-SECONDS, QUICK_SECONDS = 30, 12
+SECONDS, QUICK_SECONDS = 20, 10
 LAYERS, HIDDEN = 8, 64
 STEPS, QUICK_STEPS, BATCH, LR, N = 3000, 600, 256, 3e-3, 20_000
 RADII, RAYS, POINTS = (0.5, 1.0, 1.5, 2.0, 2.5), 16, 600

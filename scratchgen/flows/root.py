@@ -55,10 +55,8 @@ def solve_increasing(f: Increasing, y: Any, between: tuple[Any, Any] | None = No
     """
     target = values(y)
     require("y", target, np.isfinite, "it must be finite")
-    with (
-        no_grad(),
-        np.errstate(all="ignore"),
-    ):  # f may overflow far from the root: inf is above every y, and that will do
+    # f may overflow far from the root: inf is above every y, and that will do
+    with no_grad(), np.errstate(all="ignore"):
 
         def known(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             value, slope = f(x)
