@@ -4,6 +4,7 @@ A step returns the loss as its library holds it; `float(loss)` waits for the com
 The libraries without an optimiser of their own (autograd, mygrad) are lent the fast hand-written Adam.
 """
 
+import functools
 import importlib.util
 import math
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .by_hand import FlatAdam
-from .workloads import Problem
+from .workloads import Arrays, Problem
 
 Step = Callable[[int], Any]
 
@@ -37,12 +38,16 @@ def scratchgen_peer(workload: ModuleType, problem: Problem) -> Step:
     from scratchgen.autodiff import Tensor
     from scratchgen.optim import Adam
 
-    weights = {name: Tensor(array, requires_grad=True) for name, array in problem.weights.items()}
+    if hasattr(workload, "scratchgen_model"):
+        weights, loss_of = workload.scratchgen_model(problem.weights)
+    else:
+        weights = {name: Tensor(array, requires_grad=True) for name, array in problem.weights.items()}
+        loss_of = functools.partial(workload.scratchgen_loss, weights)
     optimiser = Adam(weights, lr=workload.LEARNING_RATE)
 
     def step(i: int) -> Any:
         optimiser.zero_grad()
-        loss = workload.scratchgen_loss(weights, problem.batches[i % len(problem.batches)])
+        loss = loss_of(problem.batches[i % len(problem.batches)])
         loss.backward()
         optimiser.step()
         return loss.data
@@ -50,11 +55,16 @@ def scratchgen_peer(workload: ModuleType, problem: Problem) -> Step:
     return step
 
 
+def transposed(weights: Arrays) -> Arrays:
+    """Torch's linear layer holds (out, in)."""
+    return {name: array.T for name, array in weights.items()}
+
+
 def torch_peer(workload: ModuleType, problem: Problem) -> Step:
     import torch
 
-    # torch's linear layer holds (out, in)
-    weights = {name: torch.tensor(array.T.copy(), requires_grad=True) for name, array in problem.weights.items()}
+    turned = getattr(workload, "torch_weights", transposed)(problem.weights)
+    weights = {name: torch.tensor(array.copy(), requires_grad=True) for name, array in turned.items()}
     batches = [{name: torch.tensor(array) for name, array in batch.items()} for batch in problem.batches]
     optimiser = torch.optim.Adam(weights.values(), lr=workload.LEARNING_RATE, fused=True)
 

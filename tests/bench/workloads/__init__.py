@@ -4,8 +4,8 @@ A workload has `DESCRIPTION`, `LEARNING_RATE`, `STEPS` (per round), `AIM` (wante
 
     problem(rng, tiny)              -> Problem: initial weights and a few batches, noise included
     array_loss(xp, weights, batch)  for the libraries that imitate NumPy: jax, autograd, mygrad
-    torch_loss(weights, batch)
-    scratchgen_loss(weights, batch)
+    torch_loss(weights, batch)      and, if they are not simply transposed, torch_weights(weights)
+    scratchgen_loss(weights, batch), or scratchgen_model(weights) -> its parameters, and its loss of a batch
     numpy_step(weights, batches)    -> step(i), written by hand, without a tape
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-NAMES = ("vae", "ddpm2d", "scalar")
+NAMES = ("vae", "transformer", "ddpm2d", "scalar")
 
 Arrays = dict[str, np.ndarray]
 
