@@ -6,14 +6,13 @@ loss = 1/B Σ_b [ Σ_i softplus(l_i) - x_i l_i  +  ½ Σ_j (mean_j² + exp(logva
 z    = mean + exp(½ logvar) · noise
 """
 
-import math
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..by_hand import FlatAdam, bias_in_last_row
+from ..by_hand import BernoulliLoss, FlatAdam, bias_in_last_row
 from . import Arrays, Problem, linear_weights
 
 DESCRIPTION = "vae: MLP 784-400-(20+20)-400-784, relu, Bernoulli, batch 128"
@@ -79,7 +78,6 @@ def numpy_step(weights: Arrays, batches: list[Arrays]) -> Callable[[int], float]
     B, latent = batches[0]["noise"].shape
     hidden, pixels = W4[:-1].shape
 
-    # softplus(l) - x l = ½|l| + log 2 - log(1 + |tanh ½l|) + (½ - x) l, and its derivative is ½ tanh ½l + (½ - x)
     transposed = [(np.ascontiguousarray(batch["x"].T), np.ascontiguousarray(batch["noise"].T)) for batch in batches]
     data = [(np.vstack([x, np.ones((1, B), np.float32)]), (0.5 - x) / B, noise) for x, noise in transposed]
     h1_ones, h2_ones, z_ones = (np.ones((n + 1, B), np.float32) for n in (hidden, hidden, latent))
@@ -88,13 +86,13 @@ def numpy_step(weights: Arrays, batches: list[Arrays]) -> Callable[[int], float]
     mean, logvar = stats[:latent], stats[latent:]
     dmean, dlogvar = dstats[:latent], dstats[latent:]
     std, variance, dz = np.empty((3, latent, B), np.float32)
-    logits, dlogits, scratch = np.empty((3, pixels, B), np.float32)
+    logits, dlogits = np.empty((2, pixels, B), np.float32)
+    bernoulli_loss = BernoulliLoss((pixels, B), B)
     zeros, dh = np.zeros((2, hidden, B), np.float32)
     active = np.empty((hidden, B), bool)
-    ones = np.ones(pixels * B, np.float32)
 
     def step(i: int) -> float:
-        x_ones, half_minus_x, noise = data[i % len(data)]
+        x_ones, bits, noise = data[i % len(data)]
 
         np.matmul(W1.T, x_ones, out=h1)
         np.maximum(h1, zeros, out=h1)  # an array of zeros is faster than the scalar 0
@@ -107,21 +105,11 @@ def numpy_step(weights: Arrays, batches: list[Arrays]) -> Callable[[int], float]
         np.maximum(h2, zeros, out=h2)
         np.matmul(W4.T, h2_ones, out=logits)
 
-        loss = float(np.vdot(logits, half_minus_x)) + pixels * math.log(2)
-        np.abs(logits, out=scratch)
-        loss += float(np.dot(scratch.ravel(), ones)) / (2 * B)  # BLAS adds faster than sum does
-        np.multiply(logits, 0.5, out=dlogits)
-        np.tanh(dlogits, out=dlogits)
-        np.abs(dlogits, out=scratch)
-        np.add(scratch, 1, out=scratch)
-        np.log(scratch, out=scratch)
-        loss -= float(np.dot(scratch.ravel(), ones)) / B
+        loss = bernoulli_loss(logits, bits, dlogits)
         np.multiply(std, std, out=variance)
         kl = np.vdot(mean, mean) + variance.sum() - logvar.sum()
         loss += 0.5 * float(kl) / B - 0.5 * latent
 
-        np.multiply(dlogits, 0.5 / B, out=dlogits)
-        np.add(dlogits, half_minus_x, out=dlogits)
         np.matmul(h2_ones, dlogits.T, out=dW4)
         np.matmul(W4[:-1], dlogits, out=dh)
         np.greater(h2, zeros, out=active)
