@@ -13,7 +13,8 @@ the derivatives of those are known too, to any order.
 
 A mask of an autoregressive network in the order 1 … D is a staircase, and half of it is zeros. Cut into a few strips of
 columns, each strip needs only the rows down to where its last column begins to be zero: with six strips that leaves 58
-of 100 multiplications, and each product is still large enough to be fast.
+of 100 multiplications, and each product is still large enough to be fast. Most rows of a strip are ones throughout:
+only those at the *edge* of the stairs have to be multiplied by the mask.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Block(NamedTuple):
 
     rows: slice
     columns: slice
-    mask: np.ndarray  # float32, of the shape of the part
+    edge: slice  # of the part: the rows outside of which all its elements are unmasked
+    mask: np.ndarray  # of the edge, float32
 
 
 class Blocks:
@@ -47,24 +49,44 @@ class Blocks:
         smallest: masks with fewer elements stay whole.
 
     >>> for block in Blocks(np.array([[0, 1, 1, 1], [0, 0, 0, 1]]), strips=2, smallest=0):
-    ...     print(block.rows, block.columns, block.mask.tolist())
-    slice(0, 1, None) slice(0, 2, None) [[0.0, 1.0]]
-    slice(0, 2, None) slice(2, 4, None) [[1.0, 1.0], [0.0, 1.0]]
+    ...     print(block.rows, block.columns, block.edge, block.mask.tolist())
+    slice(0, 1, None) slice(0, 2, None) slice(0, 1, None) [[0.0, 1.0]]
+    slice(0, 2, None) slice(2, 4, None) slice(1, 2, None) [[0.0, 1.0]]
     """
 
     def __init__(self, mask: np.ndarray, strips: int = STRIPS, smallest: int = SMALLEST) -> None:
         n_in, n_out = mask.shape
-        self.blocks = []
+        self.blocks, size = [], 0
         for start, end in pairwise(n_out * i // strips for i in range(strips + 1)):
-            used = np.flatnonzero(mask[:, start:end].any(axis=1))
-            if len(used):
-                rows = slice(int(used[0]), int(used[-1]) + 1)
-                self.blocks.append(Block(rows, slice(start, end), mask[rows, start:end].astype(np.float32)))
-        if mask.size < smallest or sum(block.mask.size for block in self) > 0.8 * mask.size:
-            self.blocks = [Block(slice(0, n_in), slice(0, n_out), mask.astype(np.float32))]
+            rows = span(mask[:, start:end].any(axis=1))
+            if rows.stop:
+                self.blocks.append(block_of(mask, rows, slice(start, end)))
+                size += (rows.stop - rows.start) * (end - start)
+        if mask.size < smallest or size > 0.8 * mask.size:
+            self.blocks = [block_of(mask, slice(0, n_in), slice(0, n_out))]
 
     def __iter__(self) -> Iterator[Block]:
         return iter(self.blocks)
+
+
+def span(found: Any) -> slice:
+    """From the first of those found to the last; nothing if there is none."""
+    where = np.flatnonzero(found)
+    return slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0)
+
+
+def block_of(mask: np.ndarray, rows: slice, columns: slice) -> Block:
+    """The block of these rows and columns."""
+    part = mask[rows, columns]
+    edge = span(part.all(axis=1) == 0)
+    return Block(rows, columns, edge, part[edge].astype(np.float32))
+
+
+def masked(W: np.ndarray, block: Block) -> np.ndarray:
+    """The block of W ∘ M; a copy takes half the time of a product with M."""
+    part = W[block.rows, block.columns].copy()
+    part[block.edge] *= block.mask
+    return part
 
 
 @custom_rule(
@@ -86,8 +108,8 @@ def masked_product(x: Any, W: Any, b: Any = None, *, blocks: Blocks) -> Any:
     array([[ 1., 42.]])
     """
     y = np.zeros((len(x), W.shape[1]), np.result_type(x, W))
-    for rows, columns, mask in blocks:
-        np.matmul(x[:, rows], W[rows, columns] * mask, out=y[:, columns])
+    for block in blocks:
+        np.matmul(x[:, block.rows], masked(W, block), out=y[:, block.columns])
     if b is not None:
         y += b
     return y
@@ -104,8 +126,8 @@ def masked_back(g: Any, W: Any, *, blocks: Blocks) -> Any:
     array([[11., 10.]])
     """
     x = np.zeros((len(g), len(W)), np.result_type(g, W))
-    for rows, columns, mask in blocks:
-        x[:, rows] += g[:, columns] @ (W[rows, columns] * mask).T
+    for block in blocks:
+        x[:, block.rows] += g[:, block.columns] @ masked(W, block).T
     return x
 
 
@@ -121,7 +143,8 @@ def masked_outer(x: Any, g: Any, *, blocks: Blocks) -> Any:
            [0., 8.]])
     """
     W = np.zeros((x.shape[1], g.shape[1]), np.result_type(x, g))
-    for rows, columns, mask in blocks:
-        np.matmul(x[:, rows].T, g[:, columns], out=W[rows, columns])
-        W[rows, columns] *= mask
+    for block in blocks:
+        part = W[block.rows, block.columns]
+        np.matmul(x[:, block.rows].T, g[:, block.columns], out=part)
+        part[block.edge] *= block.mask
     return W

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scratchgen.autoregressive.masks import masks
-from scratchgen.nn.masked_product import Blocks, masked_back, masked_outer, masked_product
+from scratchgen.nn.masked_product import Blocks, masked, masked_back, masked_outer, masked_product
 
 RNG = np.random.default_rng(0)
 STAIRCASE, TURNED = masks(range(12), [17])[0], masks(range(12)[::-1], [17])[0]
@@ -31,7 +31,7 @@ def test_blocks_put_together_are_the_mask(name: str, strips: int) -> None:
     mask, whole = ALL[name], np.zeros(ALL[name].shape)
     for block in Blocks(mask, strips, smallest=0):
         assert not whole[block.rows, block.columns].any()
-        whole[block.rows, block.columns] = block.mask
+        whole[block.rows, block.columns] = masked(np.ones(mask.shape), block)
     np.testing.assert_array_equal(whole, mask)
 
 
@@ -57,13 +57,14 @@ def test_the_three_products_with_zeros_in_place_of_masked_weights(name: str, dty
 
 
 def test_staircases_are_cut_and_others_are_not() -> None:
-    """Of a large triangle 58 of 100 multiplications are left; of what would not gain, all."""
+    """Of a large triangle 58 of 100 multiplications are left, 17 by the mask; of what would not gain, all."""
     triangle = np.tri(600, 600, dtype=bool)
     for mask in (triangle, triangle.T, triangle[::-1]):
         blocks = Blocks(mask)
-        assert len(list(blocks)) == 6 and sum(block.mask.size for block in blocks) / mask.size == pytest.approx(
-            7 / 12, abs=0.01
-        )
+        parts = [masked(np.ones(mask.shape), block).size for block in blocks]
+        edges = [block.mask.size for block in blocks]
+        assert len(parts) == 6 and sum(parts) / mask.size == pytest.approx(7 / 12, abs=0.01)
+        assert sum(edges) / mask.size == pytest.approx(1 / 6, abs=0.01)
     for mask in (RNG.permutation(triangle), triangle[:100, :100], np.ones((300, 300), bool)):
         assert len(list(Blocks(mask))) == 1
 
