@@ -22,7 +22,7 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Distribution
-from scratchgen.distributions.arguments import Shape, shape_of
+from scratchgen.distributions.arguments import Shape, floats, require, shape_of
 from scratchgen.distributions.distribution import require_distribution, values
 from scratchgen.flows.transform import Transform, require_transform
 from scratchgen.nn import Module
@@ -80,9 +80,11 @@ class Transformed(Distribution):
         """log p(x) (2) in nats, one for each event.
 
         Raises:
-            ValueError: for an x of another event shape.
+            TypeError: for an x of another dtype than the base; for a masked array.
+            ValueError: for an x of another event shape; for NaN or inf in a plain array, with its index.
         """
-        x = x if isinstance(x, Tensor) else np.asarray(x)
+        x = floats("x", x, self.dtype)
+        require("x", x, np.isfinite, "it must be finite")
         events = len(self.event_shape)
         if x.shape[x.ndim - events :] != self.event_shape:
             raise ValueError(f"x has shape {x.shape}; it must end in the event shape {self.event_shape}")

@@ -120,6 +120,15 @@ def test_an_image_is_an_event_too() -> None:
         (lambda: Flow(Reverse(), 3), TypeError, "base is a int"),  # type: ignore[arg-type]
         (lambda: Transformed(Normal(0.0, 0.0), Reverse()), ValueError, "Independent"),
         (lambda: Flow(Reverse(), standard(2)).log_prob(np.zeros((4, 3))), ValueError, r"event shape \(2,\)"),
+        (
+            lambda: Flow(Reverse(), standard(2)).log_prob(np.array([[0.0, np.nan]])),
+            ValueError,
+            r"nan at \(0, 1\); 1 of 2",
+        ),
+        (lambda: Flow(Affine(2), standard(2)).loss(np.array([[np.inf, 0.0]]), 0), ValueError, r"x has inf at \(0, 0\)"),
+        (lambda: Flow(Reverse(), standard(2)).log_prob(np.zeros((4, 2), int)), TypeError, "x is int64"),
+        (lambda: Flow(Reverse(), standard(2)).log_prob(np.zeros((4, 2), np.float32)), TypeError, "x is float32"),
+        (lambda: Flow(Reverse(), standard(2)).log_prob(np.ma.zeros((4, 2))), TypeError, "x is a masked array"),
         (lambda: Flow(Reverse(), standard(2)).loss(np.zeros((0, 2)), 0), ValueError, "x has 0 rows"),
         (lambda: Flow(Shift(2), standard(2)).sample(3, 0, np.zeros((2, 2))), ValueError, "2 rows; it must have n=3"),
         (lambda: Flow(Shift(2), standard(2)).log_prob(np.zeros((3, 2)), np.zeros((2, 2))), ValueError, "broadcast"),
