@@ -13,9 +13,10 @@ What flows serve for: ``dequantisation``, data that are integers; ``posterior``,
 densities that can be evaluated and not drawn from.
 """
 
-from scratchgen.flows.continuous import ContinuousFlow, Velocity, random_signs
+from scratchgen.flows.continuous import ContinuousFlow, Velocity
 from scratchgen.flows.coupling import Coupling, alternating
 from scratchgen.flows.dequantisation import Dequantised, bits_per_dim
+from scratchgen.flows.divergence import random_signs, with_divergence
 from scratchgen.flows.elementwise import Affine, Exp, LeakyReLU, Softplus
 from scratchgen.flows.flow import Flow, Transformed
 from scratchgen.flows.householder import Orthogonal
@@ -82,4 +83,5 @@ __all__ = [
     "random_signs",
     "solve_increasing",
     "start",
+    "with_divergence",
 ]

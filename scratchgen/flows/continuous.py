@@ -29,13 +29,14 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor, vjp
+from scratchgen.autodiff import Tensor
 from scratchgen.autodiff.modes import recording
 from scratchgen.distributions.distribution import values
+from scratchgen.flows.divergence import with_divergence
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn import MLP, Module
 from scratchgen.nn.inputs import check_features, check_sizes
-from scratchgen.random import Rng, generator
+from scratchgen.random import Rng
 
 
 class Velocity(Module):
@@ -117,21 +118,5 @@ class ContinuousFlow(Transform):
     def rate(self, x: Any, t: float, context: Any) -> tuple[Any, Any]:
         """v (1), (B, D), and the trace of its Jacobian (4) or (5), (B,)."""
         extra = () if context is None else (context,)
-        v, pull_back = vjp(lambda x: self.velocity(x, t, *extra), x)
-        if self.probes is None:
-            unit = np.eye(x.shape[1], dtype=x.dtype)
-            return v, sum(pull_back(np.broadcast_to(e, x.shape))[0][:, j] for j, e in enumerate(unit))
-        probes = np.asarray(self.probes, x.dtype)
-        if probes.ndim not in (2, 3) or probes.shape[-1] != x.shape[1] or probes.shape[1:-1] not in ((), (len(x),)):
-            raise ValueError(f"probes have shape {probes.shape}; they must be (K, {x.shape[1]}) or (K, {len(x)}, …)")
-        projected = (np.sum(pull_back(np.broadcast_to(e, x.shape))[0] * e, axis=1) for e in probes)
-        return v, sum(projected) / len(probes)
-
-
-def random_signs(shape: tuple[int, ...], rng: Rng) -> np.ndarray:
-    """±1, each with probability ½: of all ε with E[ε εᵀ] = 1 and independent parts, (5) is the least noisy with these.
-
-    >>> random_signs((1, 4), rng=0)
-    array([[ 1.,  1.,  1., -1.]])
-    """
-    return 2.0 * generator(rng).integers(0, 2, shape) - 1
+        v, traces = with_divergence(lambda x: self.velocity(x, t, *extra), x, self.probes)
+        return v, np.mean(traces, axis=0)
