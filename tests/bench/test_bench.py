@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.bench import __main__ as command
-from tests.bench import by_hand, peers, race, report, startup, workloads
+from tests.bench import by_hand, peers, race, report, startup, transformer_by_hand, workloads
 
 
 def losses(workload: str, peer: str, steps: int = 12) -> list[float]:
@@ -48,6 +48,58 @@ def test_hand_written_gradient_is_the_derivative_of_the_loss(workload: str, monk
         # W1, b1, W2, ... end to end is also the order of the buffers whose bias is the last row of its matrix
         flat = np.concatenate([array.ravel() for array in direction.values()])
         assert flat @ seen[0] == pytest.approx((up - down) / (2 * h), rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workload", workloads.NAMES)
+@pytest.mark.parametrize("peer", [peer for peer in peers.NAMES if peer not in ("numpy", "scratchgen")])
+def test_other_libraries_train_alike(workload: str, peer: str) -> None:
+    """Where they are installed."""
+    pytest.importorskip(peer)
+    race.largest_difference({name: losses(workload, name) for name in ("numpy", peer)})
+
+
+def test_the_weights_of_torchs_transformer() -> None:
+    """Linear layers (out, in), queries, keys and values in one; embeddings as they are."""
+    workload = workloads.load("transformer")
+    weights = workload.problem(np.random.default_rng(0), tiny=True).weights
+    turned, x = workload.torch_weights(weights), np.random.default_rng(1).standard_normal((3, 8))
+    assert turned["embedding.W"] is weights["embedding.W"] and turned["places.W"] is weights["places.W"]
+    np.testing.assert_array_equal(turned["blocks.1.expand.W"], weights["blocks.1.expand.W"].T)
+    qkv = x @ turned["blocks.1.attention.qkv.W"].T + turned["blocks.1.attention.qkv.b"]
+    for found, part in zip(np.split(qkv, 3, axis=-1), ("query", "key", "value")):
+        expected = x @ weights[f"blocks.1.attention.{part}.W"] + weights[f"blocks.1.attention.{part}.b"]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert sum(a.size for a in turned.values()) == sum(a.size for a in weights.values())
+
+
+def test_the_hand_written_attention_sees_no_future() -> None:
+    attention = transformer_by_hand.Attention((1, 5, 2, 3))
+    q, k, v = np.random.default_rng(1).standard_normal((3, 1, 5, 6), np.float32)
+    before = attention.forward(q, k, v)
+    for t in range(5):
+        moved = [np.where(np.arange(5)[:, None] >= t, a + 1, a) for a in (q, k, v)]
+        after = attention.forward(*moved)
+        assert np.array_equal(after[:t], before[:t]) and not np.any(after[t:] == before[t:])
+
+
+def test_strips_of_a_staircase_put_together_are_the_mask() -> None:
+    made = workloads.load("made")
+    for mask in made.masks(13, 8):
+        whole = np.zeros(mask.shape)
+        for rows, columns, part in made.staircase(mask):
+            whole[rows, columns] = part
+        np.testing.assert_array_equal(whole, mask)
+
+
+def test_the_loss_of_bits_and_its_derivative_by_hand() -> None:
+    """softplus(l) - x l and sigmoid(l) - x, computed in float64, and near 0 and far from it."""
+    logits = np.array([[-80.0, -1.5, 0.0, 2.0], [0.3, 1e-4, -20.0, 80.0]])
+    x = np.array([[0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 1.0, 0.0]])
+    dl = np.empty((2, 4), np.float32)
+    loss = by_hand.BernoulliLoss((2, 4), 2)(logits.astype(np.float32), ((0.5 - x) / 2).astype(np.float32), dl)
+    assert loss == pytest.approx(np.sum(np.logaddexp(0, logits) - x * logits) / 2, rel=1e-6)
+    np.testing.assert_allclose(dl, (1 / (1 + np.exp(-logits)) - x) / 2, rtol=1e-6, atol=1e-7)
 
 
 def test_flat_adam_is_the_textbook_formula() -> None:
