@@ -28,6 +28,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor, logsumexp
 from scratchgen.autoregressive.made import MADE
 from scratchgen.autoregressive.model import Autoregressive
+from scratchgen.distributions.arguments import shape_of
 from scratchgen.nn import Module
 from scratchgen.nn.inputs import check_sizes
 from scratchgen.random import Rng, generator
@@ -108,9 +109,12 @@ class OrderMixture(Module):
             which: (n,), integers: from which member each is drawn, instead of by chance.
 
         Raises:
-            TypeError, ValueError: as ``Autoregressive.sample``; for a member that is not there.
+            TypeError, ValueError: as ``Autoregressive.sample``; for a member that is not there, or another number of
+                rows of the context.
         """
-        rng = generator(rng)
+        rng, (n,) = generator(rng), shape_of(n)
+        if context is not None and len(context) != n:
+            raise ValueError(f"context has {len(context)} rows; for {n} draws it must have {n}")
         which = rng.integers(len(self.members), size=n) if which is None else np.asarray(which)
         if which.shape != (n,) or which.dtype.kind not in "iu" or not np.isin(which, range(len(self.members))).all():
             raise ValueError(f"which is {which}; it must be {n} integers from 0 to {len(self.members) - 1}")

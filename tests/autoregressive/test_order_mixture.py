@@ -120,4 +120,8 @@ def test_refusals() -> None:
     for which in (np.zeros(3, int), np.full(2, 5), np.zeros(2)):
         with pytest.raises(ValueError, match="which is"):
             model.sample(2, 0, which=which)
-    assert isinstance(model.log_prob(ALL), Tensor)
+    with pytest.raises(ValueError, match="n is -1; the number of draws must be 0 or more"):
+        model.sample(-1, 0)
+    with pytest.raises(ValueError, match="context has 2 rows; for 3 draws it must have 3"):
+        model.sample(3, 0, np.zeros((2, 1)))
+    assert isinstance(model.log_prob(ALL), Tensor) and model.sample(0, 0).shape == (0, 8)
