@@ -44,6 +44,7 @@ DEMOS = [
     "page10_pixels",
     "page10_transformer",
     "page10_language",
+    "page10_cache",
     "page11_change_of_variables",
     "page11_grid",
 ]
