@@ -1,0 +1,178 @@
+"""Two islands and no bridge, page 11 of the lecture: what a flow cannot do, and what a mixture for its base does.
+
+A flow is continuous, with a continuous inverse: it stretches and bends its base, and never tears it. From one normal
+distribution it cannot make two separate ones. Between them a *filament* remains, however long it is trained: thin, and
+of little probability, but far more than the data have there.
+
+The data are two normal distributions, sixteen standard deviations apart, of which everything is known. Three flows of
+coupling layers are fitted to them: from a normal base, with affine maps and with splines, and from a base that is
+itself a mixture of two.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from demos.common import Stage, main
+from scratchgen.autodiff import no_grad
+from scratchgen.data import EntropyGap, Gaussians, gap_to_entropy
+from scratchgen.distributions import Independent, Normal
+from scratchgen.distributions.distribution import values
+from scratchgen.flows import AffineMap, Composite, Coupling, Flow, ScalarMap, SplineMap, alternating
+from scratchgen.latent import MixturePrior
+from scratchgen.nn import MLP
+from scratchgen.optim import Adam
+from scratchgen.optim.schedules import cosine
+from scratchgen.training import fit
+
+TITLE = "Page 11: two far modes, and the filament between them"
+SECONDS = 20
+QUICK_SECONDS = 8
+ISLANDS = Gaussians([[-4.0, 0.0], [4.0, 0.0]], std=0.5)
+BETWEEN = 2.0  # the water is where |x_1| is less: four standard deviations from either centre
+EDGE, CELLS = 6.5, 390  # of the grid on which densities are summed
+LAYERS = 6
+
+
+class Fitted(NamedTuple):
+    """A flow, and what is read from it."""
+
+    gap: EntropyGap
+    log_p: np.ndarray  # on the grid, (CELLS, CELLS)
+
+
+def grid() -> tuple[np.ndarray, np.ndarray, float]:
+    """The midpoints of an axis, all points (CELLS², 2), and the area of a cell."""
+    step = 2 * EDGE / CELLS
+    axis = -EDGE + step * (np.arange(CELLS) + 0.5)
+    return axis, np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2), step * step
+
+
+def normal_base() -> Independent:
+    """N(0, I)."""
+    zeros = np.zeros(2, np.float32)
+    return Independent(Normal(zeros, zeros), 1)
+
+
+def two_humps(rng: np.random.Generator) -> MixturePrior:
+    """A mixture of two normal distributions, all of it learned, from a start on either side of 0."""
+    base = MixturePrior(components=2, latent=2, rng=rng)
+    base.means.assign(np.array([[-3.0, 0.0], [3.0, 0.0]], np.float32))
+    base.logvars.assign(np.full((2, 2), -1.0, np.float32))
+    return base
+
+
+def couplings(scalar_map: ScalarMap, rng: np.random.Generator) -> Composite:
+    """Six coupling layers, each of which lets one of the two coordinates pass."""
+    nets = [MLP([1, 32, 32, scalar_map.numbers], rng, "tanh") for _ in range(LAYERS)]
+    return Composite([Coupling(alternating(2, i), net, scalar_map) for i, net in enumerate(nets)])
+
+
+def fitted(flow: Flow, steps: int, rng: np.random.Generator) -> Fitted:
+    """The flow after training by maximum likelihood."""
+    x = ISLANDS.sample(20_000, rng).astype(np.float32)
+    optimizer = Adam(flow.parameters(), lr=5e-3)
+    history = fit(
+        flow,
+        x,
+        optimizer=optimizer,
+        batch_size=200,
+        steps=steps,
+        schedule=cosine(5e-3, steps),
+        clip=10.0,
+        rng=rng,
+        progress=False,
+    )
+    if history.interrupted:
+        raise KeyboardInterrupt
+    gap = gap_to_entropy(flow.log_prob, ISLANDS, n=20_000, rng=rng)
+    with no_grad():
+        log_p = values(flow.log_prob(grid()[1].astype(np.float32))).reshape(CELLS, CELLS)
+    return Fitted(gap, log_p.astype(np.float64))
+
+
+def water(log_p: np.ndarray) -> float:
+    """The probability of |x_1| < BETWEEN, summed over the grid."""
+    axis, _, area = grid()
+    return float(np.exp(log_p[np.abs(axis) < BETWEEN]).sum() * area)
+
+
+def exact_water() -> float:
+    """The same of the islands, from the normal distribution."""
+    from scipy.special import ndtr
+
+    far, near = (ISLANDS.centres[1, 0] + np.array([BETWEEN, -BETWEEN])) / ISLANDS.std
+    return float(ndtr(-near) - ndtr(-far))
+
+
+def draw(stage: Stage, flows: dict[str, Fitted]) -> None:
+    """The densities on a logarithmic scale, and below them what they have along x_1."""
+    import matplotlib.pyplot as plt
+
+    axis, points, _ = grid()
+    truth = ISLANDS.log_prob(points).reshape(CELLS, CELLS)
+    figure, axes = plt.subplots(2, 1 + len(flows), figsize=(14, 6), layout="constrained", height_ratios=[1.2, 1])
+    for i, (name, log_p) in enumerate({"truth": truth, **{name: flow.log_p for name, flow in flows.items()}}.items()):
+        shown = axes[0, i].imshow(
+            np.maximum(log_p, -16).T,
+            extent=(-EDGE, EDGE, -EDGE, EDGE),
+            origin="lower",
+            vmin=-16,
+            vmax=-1,
+            cmap="Blues",
+            aspect="auto",
+        )
+        axes[0, i].set(title=name, xlim=(-6.5, 6.5), ylim=(-4, 4), xlabel="$x_1$")
+        below = axes[1, i]
+        if i:
+            below.plot(axis, along(log_p), color="#3b75af", label="flow")
+        below.plot(axis, along(truth), "k--", linewidth=1, label="truth")
+        below.axvspan(-BETWEEN, BETWEEN, color="0.9", label="between")
+        below.set(xlim=(-6.5, 6.5), ylim=(-16, 0.5), xlabel="$x_1$")
+        below.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("$x_2$")
+    axes[1, 0].set_ylabel("log p($x_1$), nats")
+    figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="lower right", bbox_to_anchor=(0.995, 0.2))
+    figure.colorbar(shown, ax=axes[0], label="log p(x), nats")
+    stage.save(
+        figure,
+        "page11_filament",
+        "A flow does not tear its base",
+        "p(x) = p_z(f(x)) |det ∂f/∂x|,  f continuous, with a continuous inverse",
+        "Above: the logarithm of the density, of the truth and of three flows. Below: the density of x₁ alone, the "
+        "truth dashed. From a normal base there is a way from one island to the other on which the density stays far "
+        "above the truth; splines make it thinner. The base of two needs none.",
+    )
+
+
+def along(log_p: np.ndarray) -> np.ndarray:
+    """log p(x_1): the density summed over x_2."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(log_p).sum(axis=1) * 2 * EDGE / CELLS)
+
+
+def run(stage: Stage, seed: int) -> None:
+    """Fit the three, and tell what each has between the islands."""
+    rng = np.random.default_rng(seed)
+    steps = 500 if stage.quick else 1500
+    kinds = {
+        "normal base, affine couplings": Flow(couplings(AffineMap(), rng), normal_base()),
+        "normal base, spline couplings": Flow(couplings(SplineMap(bins=6, bound=6.0), rng), normal_base()),
+        "base of two, affine couplings": Flow(couplings(AffineMap(), rng), two_humps(rng)),
+    }
+    flows = {}
+    for name, flow in kinds.items():
+        flows[name] = fitted(flow, steps, rng)
+        stage.result(
+            f"{name}: gap to the entropy {flows[name].gap}; probability between the islands "
+            f"{water(flows[name].log_p):.5f}, truth {exact_water():.5f}"
+        )
+    draw(stage, flows)
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.modules[__name__])
