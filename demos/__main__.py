@@ -47,6 +47,10 @@ DEMOS = [
     "page10_cache",
     "page11_change_of_variables",
     "page11_grid",
+    "page11_filament",
+    "page11_reverse_kl",
+    "page11_dequantisation",
+    "page11_digits",
 ]
 
 
