@@ -110,7 +110,7 @@ def attention_and_kept(q: Any, k: Any, v: Any, heads: int = 1) -> tuple[Any, Any
         )
     if k.shape[-2] < q.shape[-2] or q.shape[-1] == 0:
         raise ValueError(f"q has shape {q.shape}, k {k.shape}: there must be as many keys as queries, and d at least 1")
-    if q.shape[-1] % heads:
+    if heads < 1 or q.shape[-1] % heads:
         raise ValueError(f"q has {q.shape[-1]} features, which {heads} heads cannot share")
     e, t = exponentials(split(q, heads), split(k, heads))
     return merged((e @ split(v, heads)) / t), (e, t)

@@ -119,6 +119,8 @@ def test_shapes_that_do_not_fit(shapes: tuple[tuple[int, int], ...], gist: str) 
 def test_bad_sizes() -> None:
     with pytest.raises(ValueError, match="q has 3 features, which 2 heads cannot share"):
         causal_attention(*np.zeros((3, 4, 3)), heads=2)
+    with pytest.raises(ValueError, match="q has 3 features, which 0 heads cannot share"):
+        causal_attention(*np.zeros((3, 4, 3)), heads=0)
     with pytest.raises(ValueError, match="width is 7, which 2 heads cannot share: make it a multiple of 2"):
         CausalSelfAttention(7, 2, 0)
     with pytest.raises(ValueError, match="heads is 0"):

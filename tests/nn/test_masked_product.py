@@ -19,6 +19,7 @@ ALL: dict[str, np.ndarray] = {
     "random": RNG.integers(0, 2, (12, 17)).astype(bool),
     "ones": np.ones((12, 17), bool),
     "zeros": np.zeros((12, 17), bool),
+    "rows of zeros between rows of ones": np.repeat(np.arange(12) % 3 == 0, 17).reshape(12, 17),
     "no row for the last columns": np.tri(12, 17, -5, bool),
     "fewer columns than strips": np.tri(12, 3, -4, bool),
 }
