@@ -141,9 +141,15 @@ class Transformer(Autoregressive):
         Args:
             inputs: (B, T), symbols or the start V.
             cache: from ``empty_cache``; it is changed.
+
+        Raises:
+            ValueError: for more positions than the context.
         """
+        seen, new = seen_by(cache), inputs.shape[1]
+        if seen + new > self.dims:
+            raise ValueError(f"{seen} positions in the cache and {new} new ones; the context is {self.dims}")
         with no_grad():
-            h = self.embedded(inputs, first=seen_by(cache))  # (B, T, width)
+            h = self.embedded(inputs, first=seen)  # (B, T, width)
             for i, block in enumerate(self.blocks):
                 h, cache[i] = block(h, None, cache[i])
             return np.asarray(self.logits(h).data)
@@ -184,10 +190,12 @@ class Transformer(Autoregressive):
 
         Raises:
             ValueError: for settings out of range, a prompt that does not fit, or a length beyond the context.
-            TypeError: without rng and uniforms; for a prompt that is no array of integers.
+            TypeError: without rng and uniforms; for a prompt that is no array of integers, or a length that is no int.
         """
         check_truncation(self.levels, temperature, top_k, top_p)
         length = self.dims if length is None else length
+        if isinstance(length, bool) or not isinstance(length, (int, np.integer)):
+            raise TypeError(f"length is {length!r}; it must be an int")
         prompt = np.zeros(0, np.int64) if prompt is None else prompt
         check_tokens(prompt, self.levels)
         k = prompt.shape[-1] if prompt.ndim else 0

@@ -154,6 +154,13 @@ def test_truncation_by_hand() -> None:
     assert np.allclose(truncated(np.log(p), temperature=0.5), 2 * np.log(p), rtol=1e-14)
 
 
+def cache_of(net: Transformer, inputs: np.ndarray) -> Any:
+    """What is kept of those inputs."""
+    cache = net.empty_cache(len(inputs))
+    net.next_logits(inputs, cache)
+    return cache
+
+
 @pytest.mark.parametrize(
     ("call", "gist"),
     [
@@ -176,6 +183,7 @@ def test_truncation_by_hand() -> None:
         (lambda net: net.generate(2, 0, prompt=np.zeros((3, 1), int)), r"prompt has shape \(3, 1\); .* or \(2, k\)"),
         (lambda net: net.generate(-1, 0), "n is -1"),
         (lambda net: net.generate(1, uniforms=np.ones((1, 5))), r"uniforms has 1.0 at \(0, 0\)"),
+        (lambda net: net.next_logits(SOME, cache_of(net, SOME)), "5 positions in the cache and 5 new ones; .* is 5"),
         (lambda net: net.sample(1, 0, context=np.zeros((1, 1))), "Transformer takes none"),
         (lambda net: net.log_prob(SOME, np.zeros((4, 1))), "Transformer takes none"),
         (lambda net: model(dropout=0.5).train().sample(1, 0), "switch it off by model.eval"),
@@ -184,4 +192,18 @@ def test_truncation_by_hand() -> None:
 )
 def test_bad_inputs(call: Any, gist: str) -> None:
     with pytest.raises(ValueError, match=gist):
+        call(model())
+
+
+@pytest.mark.parametrize(
+    ("call", "gist"),
+    [
+        (lambda net: net.log_prob(np.zeros((1, 5))), "tokens is float64; pass an array of integers"),
+        (lambda net: net.generate(1), "needs rng, or the uniforms themselves"),
+        (lambda net: net.generate(1, 0, length=2.0), "length is 2.0; it must be an int"),
+        (lambda net: net.generate(1, 0, prompt=[1]), "tokens is list; pass an array of integers"),
+    ],
+)
+def test_bad_types(call: Any, gist: str) -> None:
+    with pytest.raises(TypeError, match=gist):
         call(model())
