@@ -9,7 +9,7 @@ Over times t₀, t₁, …, t_N, rising or falling, with h = t_{i+1} − t_i, wh
 noise it is Euler's method. (2) is second order, for two evaluations of the score a step. RK45, SciPy's, is fifth order
 and chooses its own steps, so that each keeps to a tolerance.
 
-All take what ``SDE`` and ``Reverse`` are: a function (x, t) ↦ (drift, g).
+All take what ``SDE`` and ``Reverse`` are, a function (x, t) ↦ (drift, g), and record no graph.
 
 Source: Song et al., arXiv:2011.13456, sections 4.1 and 4.3; Karras et al., arXiv:2206.00364, algorithm 1, for (2).
 """
@@ -21,8 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.autodiff import no_grad
 from scratchgen.diffusion.arguments import require_between
 from scratchgen.distributions.arguments import array_of, require, require_noise
+from scratchgen.distributions.distribution import values
 from scratchgen.random import Rng, generator
 
 Equation = Callable[[np.ndarray, float], tuple[Any, Any]]
@@ -65,7 +67,7 @@ def euler_maruyama_step(sde: Equation, x: np.ndarray, t: float, h: float, noise:
     Raises:
         TypeError: for None where g is not 0.
     """
-    drift, g = sde(x, t)
+    drift, g = evaluated(sde, x, t)
     if noise is None:
         if np.any(g):
             raise TypeError("there is noise in this equation: give rng, or the noise itself")
@@ -130,11 +132,18 @@ def rk45(ode: Equation, x: np.ndarray, times: Times, tolerance: float = 1e-6, pa
     return visited if path else visited[-1]
 
 
+def evaluated(equation: Equation, x: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray]:
+    """Drift and g as plain arrays, outside any graph: that of hundreds of steps would fill the memory."""
+    with no_grad():
+        drift, g = equation(x, t)
+    return values(drift), values(g)
+
+
 def velocity_of(ode: Equation) -> Callable[[np.ndarray, float], Any]:
     """The drift alone, if there is no noise; the error of ``heun`` if there is."""
 
     def velocity(x: np.ndarray, t: float) -> Any:
-        v, g = ode(x, t)
+        v, g = evaluated(ode, x, t)
         if np.any(g):
             raise ValueError(f"g is {np.max(g):.4g} at t = {t:.4g}; an ODE has no noise: reverse(…, True) gives one")
         return v

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.autodiff import no_grad
 from scratchgen.diffusion.arguments import require_between
 from scratchgen.diffusion.integrators import (
     Times,
@@ -37,6 +38,7 @@ from scratchgen.diffusion.integrators import (
     steps_of_noise,
 )
 from scratchgen.diffusion.sde import SDE, Score
+from scratchgen.distributions.distribution import values
 from scratchgen.flows.arguments import require_int
 from scratchgen.random import Rng
 
@@ -73,20 +75,21 @@ def langevin(
     require_int("steps", steps)
     visited = [x]
     for e in steps_of_noise(noise, rng, (steps, *x.shape), x.dtype):
-        x = langevin_step(score(x), x, step, e)
+        x = langevin_step(score, x, step, e)
         visited = [*visited, x] if path else visited
     return np.stack(visited) if path else x
 
 
-def langevin_step(score: Any, x: np.ndarray, step: float, noise: Any) -> np.ndarray:
-    """One step (1), given ∇ log p(x) and ε.
+def langevin_step(score: Callable[[Any], Any], x: np.ndarray, step: float, noise: Any) -> np.ndarray:
+    """One step (1), given x ↦ ∇ log p(x) and ε, outside any graph.
 
     Raises:
         TypeError: for no noise.
     """
     if noise is None:
         raise TypeError("Langevin steps are noisy: give rng, or the noise itself")
-    return x + step * score + (2 * step) ** 0.5 * noise
+    with no_grad():
+        return x + step * values(score(x)) + (2 * step) ** 0.5 * noise
 
 
 def predictor_corrector(
@@ -133,6 +136,6 @@ def predictor_corrector(
         x = euler_maruyama_step(reverse, x, t, after - t, None if e is None else e[0])
         step = 2 * (snr * float(sde.marginal(after)[1])) ** 2  # (3)
         for correction in range(corrections):
-            x = langevin_step(score(x, after), x, step, e[1 + correction])
+            x = langevin_step(lambda x, t=after: score(x, t), x, step, e[1 + correction])
         visited = [*visited, x] if path else visited
     return np.stack(visited) if path else x

@@ -8,8 +8,9 @@ from scipy.special import ndtr
 
 from scratchgen.autodiff import Tensor
 from scratchgen.data.quadrature import gauss_legendre
-from scratchgen.diffusion import VE, VP, GaussianMixtureData, ProbabilityFlow, SubVP
-from scratchgen.flows import Dequantised, Flow, random_signs
+from scratchgen.diffusion import VE, VP, GaussianMixtureData, ProbabilityVelocity, SubVP, log_likelihood
+from scratchgen.distributions import Independent, Normal
+from scratchgen.flows import ContinuousFlow, Dequantised, Flow, random_signs
 from tests.diffusion.test_sde import DATA
 
 SDES = {"VP": VP(0.1, 8.0), "sub-VP": SubVP(0.1, 8.0), "VE": VE(0.1, 4.0)}
@@ -24,7 +25,7 @@ def test_the_likelihood_is_the_density(sde, data):
     """(2) with the exact score and p_1, within 1e-6 nats, near the modes and 4 standard deviations away."""
     p = data.diffused(sde)
     x = np.concatenate([data.sample(5, 0), data.means + 4 * np.sqrt(data.covariances[:, 0, :1])])
-    found = ProbabilityFlow(sde, p.score, tolerance=1e-8).likelihood(x, p.at(1.0))
+    found = log_likelihood(sde, p.score, x, p.at(1.0), tolerance=1e-8)
     np.testing.assert_allclose(found.log_prob, data.log_prob(x), rtol=0, atol=1e-6)
     np.testing.assert_array_equal(found.error, 0)
 
@@ -32,7 +33,7 @@ def test_the_likelihood_is_the_density(sde, data):
 def test_from_a_later_start_it_is_the_density_of_that_time():
     p = DATA.diffused(VP(0.1, 8.0))
     x = DATA.sample(4, 1)
-    found = ProbabilityFlow(p.sde, p.score, start=0.2, tolerance=1e-8).likelihood(x, p.at(1.0))
+    found = log_likelihood(p.sde, p.score, x, p.at(1.0), start=0.2, tolerance=1e-8)
     np.testing.assert_allclose(found.log_prob, p.log_prob(x, 0.2), rtol=0, atol=1e-6)
 
 
@@ -41,25 +42,40 @@ def test_the_prior_of_vp_is_off_by_what_is_left_of_the_data(beta_max):
     """Of log p only log p_1 is approximate: it differs from log prior at the same x₁, by less the longer the way."""
     p = NORMAL.diffused(VP(0.1, beta_max))
     x = NORMAL.sample(6, 0)
-    flow = ProbabilityFlow(p.sde, p.score, tolerance=1e-8)
-    z, _ = flow(x)
-    off = p.sde.prior(2).log_prob(z) - p.at(1.0).log_prob(z)
-    np.testing.assert_allclose(flow.likelihood(x).log_prob - NORMAL.log_prob(x), off, rtol=0, atol=1e-6)
+    found = log_likelihood(p.sde, p.score, x, tolerance=1e-8)
+    off = p.sde.prior(2).log_prob(found.noise) - p.at(1.0).log_prob(found.noise)
+    np.testing.assert_allclose(found.log_prob - NORMAL.log_prob(x), off, rtol=0, atol=1e-6)
     assert 0 < np.abs(off).max() < (0.3 if beta_max == 8 else 0.005)
 
 
-def test_it_is_a_flow_like_any_other():
-    p = DATA.diffused(VP(0.1, 8.0))
-    model = Flow(ProbabilityFlow(p.sde, p.score, tolerance=1e-8), p.at(1.0))
+@pytest.mark.parametrize("start", [0.0, 0.3])
+def test_it_is_a_flow_like_any_other(start):
+    """As the velocity of a continuous flow: the density of its draws, and both directions."""
+    p = DATA.diffused(VP(0.1, 3.0))
+    model = Flow(ContinuousFlow(ProbabilityVelocity(p.sde, p.score, start), steps=50), p.at(1.0))
     x, log_prob = model.sample_and_log_prob(5, rng=0)
-    np.testing.assert_allclose(log_prob, DATA.log_prob(x), rtol=0, atol=1e-6)
-    np.testing.assert_allclose(model.log_prob(x), log_prob, rtol=0, atol=1e-6)
-    z, forward = model.transform(x)
-    back, inverse = model.transform.inverse(z)
-    np.testing.assert_allclose(back, x, atol=1e-6)
-    np.testing.assert_allclose(forward, -inverse, atol=1e-6)
-    by_tensor, _ = model.transform(Tensor(x))
-    np.testing.assert_array_equal(by_tensor, z)
+    np.testing.assert_allclose(log_prob, p.log_prob(x, start), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(model.log_prob(x).data, log_prob, rtol=0, atol=1e-6)
+    z, _ = model.transform(x)
+    np.testing.assert_allclose(
+        log_likelihood(p.sde, p.score, x, start=start, tolerance=1e-8).noise, z.data, rtol=0, atol=1e-6
+    )
+
+
+def test_of_images_and_through_tensors():
+    """The event may have any shape: numbers that are independent, each of its own variance."""
+    variances = np.array([[0.5, 1.0, 2.0], [0.2, 0.9, 1.5]])
+    sde = VE(0.1, 4.0)
+
+    def score(x, t):
+        return -x / (variances + float(sde.marginal(t)[1]) ** 2)
+
+    x = np.random.default_rng(0).standard_normal((4, 2, 3))
+    prior = Independent(Normal(np.zeros((2, 3)), np.log(variances + float(sde.marginal(1.0)[1]) ** 2)), 2)
+    truth = Independent(Normal(np.zeros((2, 3)), np.log(variances)), 2).log_prob(x)
+    for probes in (None, random_signs((1, 2, 3), 0)):  # a diagonal Jacobian: signs are exact
+        found = log_likelihood(sde, score, Tensor(x), prior, tolerance=1e-8, probes=probes)
+        np.testing.assert_allclose(found.log_prob, truth, rtol=0, atol=1e-6)
 
 
 @each_sde
@@ -68,7 +84,7 @@ def test_all_signs_give_the_exact_divergence(sde):
     p = THREE.diffused(sde)
     x = THREE.sample(3, 2)
     signs = np.array(list(product([-1.0, 1.0], repeat=3)))
-    found = ProbabilityFlow(sde, p.score, tolerance=1e-8, probes=signs).likelihood(x, p.at(1.0))
+    found = log_likelihood(sde, p.score, x, p.at(1.0), tolerance=1e-8, probes=signs)
     np.testing.assert_allclose(found.log_prob, THREE.log_prob(x), rtol=0, atol=1e-6)
     assert np.all(found.error > 0.01)
 
@@ -77,14 +93,10 @@ def test_the_standard_error_is_that_of_the_mean():
     """K probes against each alone (3); and their mean is as far from the truth as it says."""
     p, x = THREE.diffused(VP(0.1, 8.0)), THREE.sample(40, 3)
     probes = random_signs((6, 40, 3), rng=4)
-    flow = ProbabilityFlow(p.sde, p.score, tolerance=1e-7, probes=probes)
-    found = flow.likelihood(x, p.at(1.0))
-    each = []
-    for e in probes:
-        flow.probes = e[None]
-        alone = flow.likelihood(x, p.at(1.0))
-        assert np.isnan(alone.error).all()
-        each.append(alone.log_prob)
+    found = log_likelihood(p.sde, p.score, x, p.at(1.0), tolerance=1e-7, probes=probes)
+    alone = [log_likelihood(p.sde, p.score, x, p.at(1.0), tolerance=1e-7, probes=e[None]) for e in probes]
+    assert all(np.isnan(one.error).all() for one in alone)
+    each = [one.log_prob for one in alone]
     np.testing.assert_allclose(found.log_prob, np.mean(each, axis=0), atol=1e-4)
     np.testing.assert_allclose(found.error, np.std(each, axis=0, ddof=1) / np.sqrt(6), atol=1e-4)
     off = np.mean(found.log_prob - THREE.log_prob(x))
@@ -96,14 +108,14 @@ def test_the_standard_error_is_that_of_the_mean():
 def test_probabilities_of_integers(levels):
     """Dequantised: ∫ p((x + u) / L) L⁻¹ du over a bin, by nodes for u, is what the normal distribution has there."""
     std, mean = 0.07, 0.45
-    data = GaussianMixtureData([1.0], [[mean]], std**2).diffused(VP(0.1, 8.0))
-    flow = Flow(ProbabilityFlow(data.sde, data.score, tolerance=1e-8), data.at(1.0))
+    data = GaussianMixtureData([1.0], [[mean]], std**2).diffused(VP(0.1, 2.0))
+    flow = Flow(ContinuousFlow(ProbabilityVelocity(data.sde, data.score), steps=60), data.at(1.0))
     model = Dequantised(flow, levels)
-    nodes, weights = gauss_legendre(0, 1, panels=4)
+    nodes, weights = gauss_legendre(0, 1, panels=3 if levels == 2 else 1)
     x = np.array([int(levels * mean), max(0, int(levels * (mean - 0.1)))])
     u = np.broadcast_to(nodes, (2, len(nodes)))
     bound = model.bound(np.repeat(x, len(nodes))[:, None], noise=u.reshape(-1, 1))
-    found = np.exp(bound.reshape(u.shape)) @ weights
+    found = np.exp(bound.data.reshape(u.shape)) @ weights
     exact = ndtr(((x + 1) / levels - mean) / std) - ndtr((x / levels - mean) / std)
     np.testing.assert_allclose(found, exact, rtol=1e-5)
 
@@ -111,26 +123,37 @@ def test_probabilities_of_integers(levels):
 def test_float32_stays():
     p = NORMAL.diffused(VP(0.1, 8.0))
     x = NORMAL.sample(4, 0).astype(np.float32)
-    flow = ProbabilityFlow(p.sde, p.score, tolerance=1e-4)
-    found = flow.likelihood(x)
-    assert found.log_prob.dtype == found.error.dtype == flow(x)[0].dtype == flow(x)[1].dtype == np.float32
-    np.testing.assert_allclose(found.log_prob, NORMAL.log_prob(x.astype(float)), atol=0.1)
+    for probes in (None, np.ones((2, 2))):
+        found = log_likelihood(p.sde, p.score, x, tolerance=1e-4, probes=probes)
+        assert {each.dtype for each in found} == {np.dtype(np.float32)}
+    velocity = ProbabilityVelocity(p.sde, p.score)
+    assert velocity(x, 0.5).dtype == np.float32
+    np.testing.assert_allclose(velocity(x, 0.5), velocity(x.astype(float), 0.5), rtol=1e-4, atol=1e-5)
 
 
 P = NORMAL.diffused(VP(0.1, 8.0))
-FLOW = ProbabilityFlow(P.sde, P.score)
+X = np.zeros((4, 2))
 
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: ProbabilityFlow(P.sde, P.score, start=1.0), ValueError, "start is 1.0; it must be above"),
-        (lambda: ProbabilityFlow(P.sde, P.score, tolerance=0), ValueError, "tolerance is 0; it must be above 0"),
-        (lambda: FLOW.likelihood(np.zeros((2, 3))), ValueError, r"x has shape \(2, 3\); it must be \(B, 2\)"),
-        (lambda: FLOW.likelihood(np.array([[np.inf, 0.0]])), ValueError, r"x has inf at \(0, 0\)"),
-        (lambda: FLOW.likelihood(np.zeros((2, 2), np.uint8)), TypeError, "x is uint8; it must be float32 or float64"),
+        (lambda: log_likelihood(P.sde, P.score, X, start=1.0), ValueError, "start is 1.0; it must be above"),
+        (lambda: log_likelihood(P.sde, P.score, X, tolerance=0), ValueError, "tolerance is 0; it must be above 0"),
         (
-            lambda: ProbabilityFlow(P.sde, P.score, probes=np.ones((2, 3))).likelihood(np.zeros((4, 2))),
+            lambda: log_likelihood(P.sde, P.score, np.zeros((2, 3))),
+            ValueError,
+            r"x has shape \(2, 3\); it must be \(B, 2\)",
+        ),
+        (lambda: log_likelihood(P.sde, P.score, np.array([[np.inf, 0.0]])), ValueError, r"x has inf at \(0, 0\)"),
+        (
+            lambda: log_likelihood(P.sde, P.score, np.zeros((2, 2), np.uint8)),
+            TypeError,
+            "x is uint8; it must be float32 or float64",
+        ),
+        (lambda: ProbabilityVelocity(P.sde, P.score, -0.5), ValueError, "start is -0.5; it must be above"),
+        (
+            lambda: log_likelihood(P.sde, P.score, X, probes=np.ones((2, 3))),
             ValueError,
             r"probes have shape \(2, 3\); they must be \(K, 2\) or \(K, 4, …\)",
         ),
