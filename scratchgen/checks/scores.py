@@ -1,4 +1,4 @@
-"""Cases of what learns a score, or flows along it: score matching on a network and on an energy, and a score in time."""
+"""Cases of what learns a score, or flows along it: score matching, of a network and of an energy; a score in time."""
 
 from __future__ import annotations
 

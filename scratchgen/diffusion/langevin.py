@@ -136,6 +136,11 @@ def predictor_corrector(
         x = euler_maruyama_step(reverse, x, t, after - t, None if e is None else e[0])
         step = 2 * (snr * float(sde.marginal(after)[1])) ** 2  # (3)
         for correction in range(corrections):
-            x = langevin_step(lambda x, t=after: score(x, t), x, step, e[1 + correction])
+            x = langevin_step(at_time(score, after), x, step, e[1 + correction])
         visited = [*visited, x] if path else visited
     return np.stack(visited) if path else x
+
+
+def at_time(score: Score, t: float) -> Callable[[Any], Any]:
+    """x ↦ score(x, t)."""
+    return lambda x: score(x, t)

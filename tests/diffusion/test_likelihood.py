@@ -109,7 +109,7 @@ def test_probabilities_of_integers(levels):
     """Dequantised: ∫ p((x + u) / L) L⁻¹ du over a bin, by nodes for u, is what the normal distribution has there."""
     std, mean = 0.07, 0.45
     data = GaussianMixtureData([1.0], [[mean]], std**2).diffused(VP(0.1, 2.0))
-    flow = Flow(ContinuousFlow(ProbabilityVelocity(data.sde, data.score), steps=60), data.at(1.0))
+    flow = Flow(ContinuousFlow(ProbabilityVelocity(data.sde, data.score), steps=80), data.at(1.0))
     model = Dequantised(flow, levels)
     nodes, weights = gauss_legendre(0, 1, panels=3 if levels == 2 else 1)
     x = np.array([int(levels * mean), max(0, int(levels * (mean - 0.1)))])

@@ -185,18 +185,26 @@ def test_the_score_model_by_hand():
     assert model.net.given[1].shape == (4,)
 
 
-def test_the_score_model_has_the_least_loss_for_the_exact_score():
-    """(1) of normal data over t and nodes of x₀ and ε is the mean over t of equation (6) of ``exact``, which is less
-    than that of a score which is a little off."""
-    sde, (both, w) = VP(), nodes(4, 3)
-    x0, noise = M + both[:, :2] @ np.linalg.cholesky(C).T, both[:, 2:]
-    for t in (0.05, 0.5):
-        a, s = (float(each) for each in sde.marginal(t))
-        exact = [
-            np.sum((-factor * s * CLEAN.score(a * x0 + s * noise, a, s) - noise) ** 2, axis=1) for factor in (1, 1.02)
-        ]
-        assert w @ exact[0] == pytest.approx(least_noise_loss(C, a, s), rel=1e-12)
-        assert w @ exact[1] > w @ exact[0]
+class Best(Module):
+    """−s ∇ log p_t, times a factor: for 1, what the noise is on average."""
+
+    def __init__(self, sde: VP, factor: float) -> None:
+        self.sde, self.factor = sde, factor
+
+    def forward(self, x: Any, t: Any) -> Any:
+        return -self.factor * self.sde.marginal(t)[1][:, None] * CLEAN.diffused(self.sde).score(x, t)
+
+
+@pytest.mark.parametrize("t", [0.05, 0.5])
+def test_the_exact_score_has_the_least_loss(t):
+    """(1) of normal data is equation (6) of ``exact``, by nodes ±1 of equal weight, and more for any other factor."""
+    sde, (both, w) = VP(), nodes(4, 2)
+    np.testing.assert_allclose(w, 1 / 16)
+    x, noise = M + both[:, :2] @ np.linalg.cholesky(C).T, both[:, 2:]
+    least, *others = (np.mean(ScoreModel(Best(sde, k), sde).loss(x, 0, np.full(16, t), noise)) for k in (1, 0.98, 1.02))
+    assert least == pytest.approx(least_noise_loss(C, *sde.marginal(t)), rel=1e-12)
+    assert min(others) > least
+    np.testing.assert_allclose(ScoreModel(Best(sde, 1), sde)(x, t), CLEAN.diffused(sde).score(x, t), rtol=1e-12)
 
 
 def test_times_are_drawn_from_start_to_1():
