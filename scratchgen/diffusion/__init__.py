@@ -3,12 +3,23 @@
 Read in this order: ``sde`` (three ways into noise, and the two ways back), ``exact`` (data for which all is known),
 ``integrators`` and ``langevin`` (how the way is walked, in steps), ``likelihood`` (the probability flow as a flow).
 Then ``score`` and ``score_model``: how a score is learned.
+
+In T steps: ``schedules`` (how fast data turn into noise), ``forward`` (how, and the exact way back of a single x_0),
+``targets`` (what the network predicts), ``variances`` and ``decoders`` (what else a step back needs), ``ddpm`` (the
+model), ``weightings`` (its loss), ``bound`` (what it says of log p(x)). Networks are in ``embeddings`` and ``networks``.
 """
 
+from scratchgen.diffusion.bound import Terms, along_a_path, terms
+from scratchgen.diffusion.ddpm import DDPM, Prediction
+from scratchgen.diffusion.decoders import Decoder, LevelDecoder, RealDecoder
+from scratchgen.diffusion.embeddings import FourierFeatures, LabelEmbedding, sinusoidal
 from scratchgen.diffusion.exact import GaussianMixtureData, Marginals, least_noise_loss
+from scratchgen.diffusion.forward import q_posterior, q_sample
 from scratchgen.diffusion.integrators import euler_maruyama, heun, rk45
 from scratchgen.diffusion.langevin import langevin, predictor_corrector
-from scratchgen.diffusion.likelihood import Likelihood, ProbabilityVelocity, log_likelihood
+from scratchgen.diffusion.likelihood import Likelihood, ProbabilityFlow, ProbabilityVelocity, log_likelihood
+from scratchgen.diffusion.networks import Condition, ResidualBlock, ResidualNet
+from scratchgen.diffusion.schedules import PriorGap, Schedule, cosine, linear, sigmoid
 from scratchgen.diffusion.score import (
     DenoisingScoreMatching,
     EnergyScore,
@@ -20,26 +31,48 @@ from scratchgen.diffusion.score_model import ScoreModel
 from scratchgen.diffusion.sde import SDE, VE, VP, Reverse, SubVP
 
 __all__ = [
+    "DDPM",
     "SDE",
     "VE",
     "VP",
+    "Condition",
+    "Decoder",
     "DenoisingScoreMatching",
     "EnergyScore",
     "ExplicitScoreMatching",
+    "FourierFeatures",
     "GaussianMixtureData",
+    "LabelEmbedding",
+    "LevelDecoder",
     "Likelihood",
     "Marginals",
+    "Prediction",
+    "PriorGap",
+    "ProbabilityFlow",
     "ProbabilityVelocity",
+    "RealDecoder",
+    "ResidualBlock",
+    "ResidualNet",
     "Reverse",
+    "Schedule",
     "ScoreMatching",
     "ScoreModel",
     "SlicedScoreMatching",
     "SubVP",
+    "Terms",
+    "along_a_path",
+    "cosine",
     "euler_maruyama",
     "heun",
     "langevin",
     "least_noise_loss",
+    "linear",
     "log_likelihood",
     "predictor_corrector",
+    "q_posterior",
+    "q_sample",
     "rk45",
+    "sigmoid",
+    "sinusoidal",
+    "terms",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.distributions.arguments import require, unmasked
 from scratchgen.distributions.distribution import values
 
 ROUNDING = 1e-9  # by which a time may miss an end of [0, 1]: the sum of many steps does
@@ -67,3 +68,41 @@ def require_between(name: str, value: Any, low: float, high: float = math.inf) -
         bound = f"below {high:g}" if high < math.inf else "finite"
         raise ValueError(f"{name} is {value}; it must be above {low:g} and {bound}")
     return float(value)
+
+
+def require_int(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is no int, or is less than ``least``.
+
+    Raises:
+        TypeError, ValueError: with the value.
+
+    >>> require_int("T", 0)
+    Traceback (most recent call last):
+    ValueError: T is 0; it must be at least 1
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r}; it must be an int")
+    if value < least:
+        raise ValueError(f"{name} is {value}; it must be at least {least}")
+
+
+def steps_of(t: Any, rows: int, T: int) -> np.ndarray:
+    """The step of each row, (B,), of one int for all of them or of B.
+
+    Raises:
+        TypeError: for what are no integers.
+        ValueError: for another number of them; for a step that is not from 1 to T, with its index.
+
+    >>> steps_of(3, 2, T=10), steps_of(np.array([1, 10]), 2, T=10)
+    (array([3, 3]), array([ 1, 10]))
+    >>> steps_of(0, 2, T=10)
+    Traceback (most recent call last):
+    ValueError: t has 0 at (); 1 of 1 values: steps are 1 to 10
+    """
+    t = np.asarray(unmasked("t", t))
+    if t.dtype.kind not in "iu":
+        raise TypeError(f"t is {t.dtype}; steps are integers from 1 to {T}")
+    if t.shape not in ((), (rows,)):
+        raise ValueError(f"t has shape {t.shape}; it must be one step, or ({rows},), one for each row")
+    require("t", t, lambda step: (step >= 1) & (step <= T), f"steps are 1 to {T}")
+    return np.broadcast_to(t, (rows,))

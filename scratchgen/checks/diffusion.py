@@ -1,0 +1,88 @@
+"""Cases of the diffusion models and of the networks that they use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchgen.checks.cases import Case, leaf, register, weighted
+from scratchgen.diffusion.ddpm import DDPM
+from scratchgen.diffusion.decoders import LevelDecoder
+from scratchgen.diffusion.embeddings import FourierFeatures, LabelEmbedding
+from scratchgen.diffusion.networks import Condition, ResidualBlock, ResidualNet
+from scratchgen.diffusion.schedules import Schedule
+from scratchgen.nn import Module
+
+TIMES = np.array([0.2, 0.9, 0.5])
+LABELS = np.array([1, -1, 0])
+
+
+def moved(model: Module, rng: np.random.Generator) -> dict[str, Any]:
+    """The parameters, none of them where it starts: what starts at 0 would hide what comes before it."""
+    parameters = model.parameters()
+    for t in parameters.values():
+        t.assign(0.4 * rng.normal(size=t.shape))
+    return parameters
+
+
+@register("layers", FourierFeatures)
+def fourier(rng: np.random.Generator) -> Case:
+    """Frequencies are not trained; what comes after them is."""
+    layer, W = FourierFeatures(4, rng, dtype=np.float64), leaf(rng, 4, 2)
+    return {"W": W}, lambda: weighted(layer(TIMES) @ W)
+
+
+@register("layers", LabelEmbedding)
+def label(rng: np.random.Generator) -> Case:
+    """With a label that is taken away."""
+    layer = LabelEmbedding(2, 3, rng, np.float64)
+    return layer.parameters(), lambda: weighted(np.tanh(layer(LABELS)))
+
+
+@register("layers", Condition)
+def condition(rng: np.random.Generator) -> Case:
+    """Time and class."""
+    layer = Condition(3, rng, classes=2, waves=4, dtype=np.float64)
+    return layer.parameters(), lambda: weighted(layer(TIMES, LABELS))
+
+
+@register("layers", ResidualBlock)
+def block(rng: np.random.Generator) -> Case:
+    """A block that does something."""
+    layer, h, e = ResidualBlock(4, 3, rng, np.float64), leaf(rng, 5, 4), leaf(rng, 5, 3)
+    return {"h": h, "e": e, **moved(layer, rng)}, lambda: weighted(layer(h, e))
+
+
+@register("layers", ResidualNet)
+def net(rng: np.random.Generator) -> Case:
+    """Two blocks and classes."""
+    layer, x = ResidualNet(2, rng, width=4, blocks=2, classes=2, dtype=np.float64), leaf(rng, 3, 2)
+    return {"x": x, **moved(layer, rng)}, lambda: weighted(layer(x, TIMES, LABELS))
+
+
+def ddpm(rng: np.random.Generator, x: np.ndarray, **options: Any) -> Case:
+    """A model of three components in four steps, on data with a label each."""
+    net = ResidualNet(
+        3, rng, 4, 1, classes=2, outputs=6 if options.get("variance") == "learned" else 3, dtype=np.float64
+    )
+    model = DDPM(net, Schedule([0.1, 0.3, 0.4, 0.6]), (3,), **options)
+    return moved(model, rng), lambda: model.loss(x, np.arange(len(x)) % 2, 0)
+
+
+@register("models", DDPM, "eps, simple")
+def eps(rng: np.random.Generator) -> Case:
+    """As Ho et al. train."""
+    return ddpm(rng, rng.normal(size=(5, 3)))
+
+
+@register("models", DDPM, "v, bound, levels")
+def bound(rng: np.random.Generator) -> Case:
+    """The bound itself, with all of its terms."""
+    return ddpm(rng, rng.integers(0, 5, (5, 3)), target="v", weighting="bound", decoder=LevelDecoder(5))
+
+
+@register("models", DDPM, "eps, bound, learned variance")
+def learned(rng: np.random.Generator) -> Case:
+    """Mean and variance by the bound. (In the loss with λ the mean counts as given, which differences would not see.)"""
+    return ddpm(rng, rng.normal(size=(5, 3)), weighting="bound", variance="learned")
