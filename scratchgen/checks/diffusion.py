@@ -84,5 +84,5 @@ def bound(rng: np.random.Generator) -> Case:
 
 @register("models", DDPM, "eps, bound, learned variance")
 def learned(rng: np.random.Generator) -> Case:
-    """Mean and variance by the bound. (In the loss with λ the mean counts as given, which differences would not see.)"""
+    """Mean and variance by the bound. In the loss with λ the mean counts as given, which differences cannot know."""
     return ddpm(rng, rng.normal(size=(5, 3)), weighting="bound", variance="learned")

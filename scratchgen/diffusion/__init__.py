@@ -6,9 +6,11 @@ Then ``score`` and ``score_model``: how a score is learned.
 
 In T steps: ``schedules`` (how fast data turn into noise), ``forward`` (how, and the exact way back of a single x_0),
 ``targets`` (what the network predicts), ``variances`` and ``decoders`` (what else a step back needs), ``ddpm`` (the
-model), ``weightings`` (its loss), ``bound`` (what it says of log p(x)). Networks are in ``embeddings`` and ``networks``.
+model), ``weightings`` (its loss), ``bound`` (what it says of log p(x)), ``best`` (the network that would be best, where
+it is known). Networks are in ``embeddings`` and ``networks``.
 """
 
+from scratchgen.diffusion.best import BestNetwork
 from scratchgen.diffusion.bound import Terms, along_a_path, terms
 from scratchgen.diffusion.ddpm import DDPM, Prediction
 from scratchgen.diffusion.decoders import Decoder, LevelDecoder, RealDecoder
@@ -35,6 +37,7 @@ __all__ = [
     "SDE",
     "VE",
     "VP",
+    "BestNetwork",
     "Condition",
     "Decoder",
     "DenoisingScoreMatching",

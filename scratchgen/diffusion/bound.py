@@ -5,8 +5,8 @@
     L_{t−1} = E_q[KL(q(x_{t−1} | x_t, x_0) ‖ p(x_{t−1} | x_t))]     two Gaussians: closed form       (3)
     L_0 = −E_q[log p(x_0 | x_1)]                                    of ``decoders``                  (4)
 
-The expectations are over x_t ~ q(x_t | x_0); one draw makes an estimate of each. All is in nats. For the levels of images
-it bounds a probability, so that its ``bits_per_dim`` compare with any other model's; for real numbers, a density.
+The expectations are over x_t ~ q(x_t | x_0); one draw makes an estimate of each. All is in nats. What is bounded is a
+probability where data are levels, and its ``bits_per_dim`` compare with any other model's; else it is a density.
 
 As for a VAE there is a form in which all is sampled, over a path x_1 … x_T ~ q( · | x_0):
 
@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.diffusion.forward import noise_for, per_row, q_posterior, q_sample
+from scratchgen.diffusion.arguments import beside
+from scratchgen.diffusion.forward import noise_for, q_posterior, q_sample
 from scratchgen.distributions import Normal, kl_divergence
 from scratchgen.distributions.distribution import values
 from scratchgen.random import Rng, generator
@@ -128,11 +129,11 @@ def along_a_path(model: DDPM, x: Any, rng: Rng | None = None, noise: Any = None,
     before, total = x0, np.zeros(len(x))
     with no_grad():
         for t in range(1, schedule.T + 1):
-            each, beta = np.full(len(x), t), np.full(len(x), schedule.betas[t])
-            step_mean = per_row(np.sqrt(1.0 - beta), x0) * before
+            each, beta = np.full(len(x), t), schedule.betas[t]
+            step_mean = beside(np.sqrt(1.0 - beta), x0) * before
             eps = noise_for(x0, rng, None if noise is None else noise[t - 1])
-            x_t = step_mean + per_row(np.sqrt(beta), x0) * eps
-            log_q = Normal(step_mean, np.broadcast_to(per_row(np.log(beta), x0), x0.shape)).log_prob(x_t)
+            x_t = step_mean + beside(np.sqrt(beta), x0) * eps
+            log_q = Normal(step_mean, np.full_like(x0, np.log(beta))).log_prob(x_t)
             mean, log_variance = model.reverse(x_t, each, model.predict(x_t, t, context))
             if t == 1:
                 log_p = model.decoder.log_prob(x, mean, log_variance)

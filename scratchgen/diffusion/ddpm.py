@@ -24,11 +24,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad, sigmoid
-from scratchgen.diffusion.arguments import require_int, steps_of
+from scratchgen.diffusion.arguments import beside, require_int, steps_of
 from scratchgen.diffusion.bound import per_example, prior_term, step_term
 from scratchgen.diffusion.decoders import Decoder, RealDecoder
 from scratchgen.diffusion.embeddings import without_some
-from scratchgen.diffusion.forward import noise_for, per_row, posterior_coefficients, q_sample
+from scratchgen.diffusion.forward import noise_for, posterior_coefficients, q_sample
 from scratchgen.diffusion.schedules import Schedule, require_times
 from scratchgen.diffusion.targets import TARGETS
 from scratchgen.diffusion.variances import LOG_VARIANCES, log_optimal
@@ -166,21 +166,21 @@ class DDPM(Module):
     def signal_and_noise(self, t: np.ndarray, like: Any) -> tuple[np.ndarray, np.ndarray]:
         """√ᾱ_t and √(1 − ᾱ_t), (B, 1, …)."""
         signal, noise = self.schedule.alphas_cumprod[t], self.schedule.noise_variance[t]
-        return per_row(np.sqrt(signal), like), per_row(np.sqrt(noise), like)
+        return beside(np.sqrt(signal), like), beside(np.sqrt(noise), like)
 
     def reverse(self, x_t: Any, t: np.ndarray, prediction: Prediction) -> tuple[Any, Any]:
         """Mean and log-variance of p(x_{t−1} | x_t) (1), each of the shape of x_t."""
         c, d, _ = posterior_coefficients(self.schedule, t)
-        mean = per_row(c, x_t) * prediction.x0 + per_row(d, x_t) * x_t
+        mean = beside(c, x_t) * prediction.x0 + beside(d, x_t) * x_t
         return mean, np.broadcast_to(self.log_variance(x_t, t, prediction.share), x_t.shape)
 
     def log_variance(self, x_t: Any, t: np.ndarray, share: Any) -> Any:
         """log σ_t² of the rows, (B, 1, …) or (B, …)."""
         if self.x0_variance is not None:
-            return per_row(log_optimal(self.schedule, self.x0_variance)[t], x_t)
+            return each(log_optimal(self.schedule, self.x0_variance)[t], x_t)
         if share is None:
-            return per_row(LOG_VARIANCES[self.variance](self.schedule)[t], x_t)
-        least, most = (per_row(LOG_VARIANCES[name](self.schedule)[t], x_t) for name in ("beta_tilde", "beta"))
+            return beside(LOG_VARIANCES[self.variance](self.schedule)[t], x_t)
+        least, most = (beside(LOG_VARIANCES[name](self.schedule)[t], x_t) for name in ("beta_tilde", "beta"))
         return least + share * (most - least)
 
     def p_sample(self, x_t: Any, t: Any, rng: Rng | None = None, noise: Any = None, context: Any = None) -> np.ndarray:
@@ -194,7 +194,7 @@ class DDPM(Module):
         with no_grad():
             mean, log_variance = map(values, self.reverse(x_t, t, self.predict(x_t, t, context)))
         noise = noise_for(x_t, rng, noise)
-        return np.asarray(mean + per_row((t > 1) * 1.0, x_t) * np.exp(0.5 * log_variance) * noise)
+        return np.asarray(mean + beside((t > 1) * 1.0, x_t) * np.exp(0.5 * log_variance) * noise)
 
     def prior_at(self, x: Any) -> Normal:
         """p(x_T) for every component of x."""
@@ -270,3 +270,8 @@ def even_steps(n: int, T: int, rng: np.random.Generator) -> np.ndarray:
     """
     places = (rng.random() + np.arange(n) / n) % 1.0
     return np.minimum((T * places).astype(np.int64), T - 1) + 1
+
+
+def each(rows: np.ndarray, like: Any) -> np.ndarray:
+    """Rows (B,) beside x, or (B, …) for all components of it."""
+    return beside(rows, like) if rows.ndim == 1 else rows.astype(like.dtype)

@@ -21,20 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.diffusion.arguments import steps_of
+from scratchgen.diffusion.arguments import beside, steps_of
 from scratchgen.diffusion.schedules import Schedule
 from scratchgen.distributions.arguments import require_noise
 from scratchgen.random import Rng, generator
-
-
-def per_row(values: np.ndarray, like: Any) -> np.ndarray:
-    """Numbers (B,) or rows (B, …) as factors of an array (B, …), in its dtype.
-
-    >>> per_row(np.array([1.0, 2.0]), np.zeros((2, 3, 4), np.float32)).shape
-    (2, 1, 1)
-    """
-    axes = like.ndim - values.ndim
-    return values.reshape(values.shape[:1] + (1,) * axes + values.shape[1:]).astype(like.dtype)
 
 
 def q_sample(schedule: Schedule, x0: Any, t: Any, rng: Rng | None = None, noise: Any = None) -> Any:
@@ -56,7 +46,7 @@ def q_sample(schedule: Schedule, x0: Any, t: Any, rng: Rng | None = None, noise:
     """
     t = steps_of(t, len(x0), schedule.T)
     signal, noise_std = np.sqrt(schedule.alphas_cumprod[t]), np.sqrt(schedule.noise_variance[t])
-    return per_row(signal, x0) * x0 + per_row(noise_std, x0) * noise_for(x0, rng, noise)
+    return beside(signal, x0) * x0 + beside(noise_std, x0) * noise_for(x0, rng, noise)
 
 
 def noise_for(x: Any, rng: Rng | None, noise: Any) -> Any:
@@ -100,4 +90,4 @@ def q_posterior(schedule: Schedule, x0: Any, x_t: Any, t: Any) -> tuple[Any, np.
     if np.shape(x0) != np.shape(x_t):
         raise ValueError(f"x0 has shape {np.shape(x0)} and x_t {np.shape(x_t)}; they must be the same")
     c, d, variance = posterior_coefficients(schedule, steps_of(t, len(x0), schedule.T))
-    return per_row(c, x_t) * x0 + per_row(d, x_t) * x_t, per_row(variance, x_t)
+    return beside(c, x_t) * x0 + beside(d, x_t) * x_t, beside(variance, x_t)
