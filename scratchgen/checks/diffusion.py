@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.autodiff import Tensor
 from scratchgen.checks.cases import Case, leaf, register, weighted
 from scratchgen.diffusion.ddpm import DDPM
 from scratchgen.diffusion.decoders import LevelDecoder
 from scratchgen.diffusion.embeddings import FourierFeatures, LabelEmbedding
 from scratchgen.diffusion.networks import Condition, ResidualBlock, ResidualNet
 from scratchgen.diffusion.schedules import Schedule
-from scratchgen.nn import Module
+from scratchgen.nn import MLP, Module
 
 TIMES = np.array([0.2, 0.9, 0.5])
 LABELS = np.array([1, -1, 0])
@@ -56,33 +57,41 @@ def block(rng: np.random.Generator) -> Case:
 
 @register("layers", ResidualNet)
 def net(rng: np.random.Generator) -> Case:
-    """Two blocks and classes."""
-    layer, x = ResidualNet(2, rng, width=4, blocks=2, classes=2, dtype=np.float64), leaf(rng, 3, 2)
+    """A block, and classes."""
+    layer, x = ResidualNet(2, rng, width=3, blocks=1, classes=2, dtype=np.float64), leaf(rng, 3, 2)
     return {"x": x, **moved(layer, rng)}, lambda: weighted(layer(x, TIMES, LABELS))
 
 
-def ddpm(rng: np.random.Generator, x: np.ndarray, **options: Any) -> Case:
-    """A model of three components in four steps, on data with a label each."""
-    net = ResidualNet(
-        3, rng, 4, 1, classes=2, outputs=6 if options.get("variance") == "learned" else 3, dtype=np.float64
-    )
-    model = DDPM(net, Schedule([0.1, 0.3, 0.4, 0.6]), (3,), **options)
-    return moved(model, rng), lambda: model.loss(x, np.arange(len(x)) % 2, 0)
+class Small(Module):
+    """A network with few parameters, as each is changed on its own: (x, time, label) → ``outputs`` numbers."""
+
+    def __init__(self, outputs: int, rng: np.random.Generator) -> None:
+        self.net = MLP([4, 3, outputs], rng, np.tanh, dtype=np.float64)
+
+    def forward(self, x: Any, time: Any, labels: Any) -> Tensor:
+        """(B, 2), (B,), (B,) → (B, outputs)."""
+        return self.net(np.concatenate([x, time[:, None], 1.0 * labels[:, None]], axis=1))
+
+
+def ddpm(rng: np.random.Generator, x: np.ndarray, outputs: int = 2, **options: Any) -> Case:
+    """A model of two components in three steps, on data with a label each."""
+    model = DDPM(Small(outputs, rng), Schedule([0.1, 0.4, 0.6]), (2,), **options)
+    return model.parameters(), lambda: model.loss(x, np.arange(len(x)) % 2, 0)
 
 
 @register("models", DDPM, "eps, simple")
 def eps(rng: np.random.Generator) -> Case:
     """As Ho et al. train."""
-    return ddpm(rng, rng.normal(size=(5, 3)))
+    return ddpm(rng, rng.normal(size=(4, 2)))
 
 
 @register("models", DDPM, "v, bound, levels")
 def bound(rng: np.random.Generator) -> Case:
     """The bound itself, with all of its terms."""
-    return ddpm(rng, rng.integers(0, 5, (5, 3)), target="v", weighting="bound", decoder=LevelDecoder(5))
+    return ddpm(rng, rng.integers(0, 5, (4, 2)), target="v", weighting="bound", decoder=LevelDecoder(5))
 
 
 @register("models", DDPM, "eps, bound, learned variance")
 def learned(rng: np.random.Generator) -> Case:
     """Mean and variance by the bound. In the loss with λ the mean counts as given, which differences cannot know."""
-    return ddpm(rng, rng.normal(size=(5, 3)), weighting="bound", variance="learned")
+    return ddpm(rng, rng.normal(size=(4, 2)), outputs=4, weighting="bound", variance="learned")

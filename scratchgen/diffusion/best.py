@@ -15,10 +15,9 @@ import numpy as np
 
 from scratchgen.diffusion.exact import GaussianMixtureData
 from scratchgen.diffusion.schedules import Schedule
-from scratchgen.nn import Module
 
 
-class BestNetwork(Module):
+class BestNetwork:
     """E[x_0 | x_t] of a mixture of normal distributions: a network for ``DDPM`` with target="x0".
 
     Args:
@@ -36,7 +35,7 @@ class BestNetwork(Module):
     def __init__(self, data: GaussianMixtureData, schedule: Schedule) -> None:
         self.data, self.schedule = data, schedule
 
-    def forward(self, x: Any, time: Any) -> Any:
+    def __call__(self, x: Any, time: Any) -> Any:
         """x̂_0 (1), (B, D), for x_t (B, D) and t/T (B,)."""
         t = np.rint(np.asarray(time, np.float64) * self.schedule.T).astype(np.int64)
         signal, noise = self.schedule.alphas_cumprod[t], self.schedule.noise_variance[t]

@@ -15,7 +15,6 @@ from scratchgen.diffusion import (
 from scratchgen.diffusion.best import variance_given
 from scratchgen.diffusion.bound import prior_term, step_term
 from scratchgen.diffusion.forward import posterior_coefficients, q_sample
-from scratchgen.distributions import Normal
 from scratchgen.flows import bits_per_dim
 from tests.diffusion.gaussian import VARIANCE, exact_model, log_density, schedule_of
 
