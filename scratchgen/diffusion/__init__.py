@@ -19,7 +19,7 @@ from scratchgen.diffusion.exact import GaussianMixtureData, Marginals, least_noi
 from scratchgen.diffusion.forward import q_posterior, q_sample
 from scratchgen.diffusion.integrators import euler_maruyama, heun, rk45
 from scratchgen.diffusion.langevin import langevin, predictor_corrector
-from scratchgen.diffusion.likelihood import Likelihood, ProbabilityFlow, ProbabilityVelocity, log_likelihood
+from scratchgen.diffusion.likelihood import Likelihood, ProbabilityVelocity, log_likelihood
 from scratchgen.diffusion.networks import Condition, ResidualBlock, ResidualNet
 from scratchgen.diffusion.schedules import PriorGap, Schedule, cosine, linear, sigmoid
 from scratchgen.diffusion.score import (
@@ -51,7 +51,6 @@ __all__ = [
     "Marginals",
     "Prediction",
     "PriorGap",
-    "ProbabilityFlow",
     "ProbabilityVelocity",
     "RealDecoder",
     "ResidualBlock",
