@@ -3,6 +3,7 @@
     images, labels = digits("train")                    (1000, 8, 8) uint8, 17 grey levels
     x = to_unit(images, levels=17).reshape(-1, 64)      (1000, 64) float32 in [0, 1]
     x = TwoMoons(std=0.1).sample(1000, rng)             (1000, 2) float64, with known density and entropy
+    gap_to_entropy(flow.log_prob, TwoMoons(std=0.1), n=20_000, rng=rng)         how far a model is from the truth
     images, factors = Bars(std=0.1).sample(1000, rng)   (1000, 8, 8) float64, and the two numbers behind each
     x = MarkovSource.random(5, order=2, rng=0).sample(100, length=50, rng=1)    (100, 50) int64, with known entropy
     train, validation, size, sha256 = documentation()   Python's own documentation, two strings

@@ -82,7 +82,7 @@ class Dequantised(Module):
 
         Raises:
             TypeError: for x that are no integers; without rng and noise.
-            ValueError: for x of another shape, or outside 0 to levels − 1.
+            ValueError: for x of another shape, or outside 0 to levels − 1; for noise that leaves the bin.
         """
         p = self.p()
         x = self.checked(x, p)
@@ -129,10 +129,13 @@ class Dequantised(Module):
         if self.noise is not None:
             middle = (self.levels - 1) / 2
             q = self.noise(((x - middle) / middle).reshape(len(x), -1).astype(dtype))
-            return q.rsample_and_log_prob((), rng, noise)
+            u, log_q = q.rsample_and_log_prob((), rng, noise)
+            # Beyond the bin (2) is no bound, and a model that learned to go there would seem to beat the entropy.
+            require("u", values(u), in_the_bin, "noise must stay in the bin: begin its flow with Logit()")
+            return u, log_q
         if noise is not None:
             u = require_noise(noise, (), x.shape, dtype)
-            require("noise", u, lambda value: (value >= 0) & (value <= 1), "it is a place in the bin, from 0 to 1")
+            require("noise", u, in_the_bin, "it is a place in the bin, from 0 to 1")
         elif rng is None:
             raise TypeError("bound needs rng, or the noise itself")
         else:
@@ -148,6 +151,11 @@ class Dequantised(Module):
             raise ValueError(f"x has shape {x.shape}; the density wants (B, {', '.join(map(str, p.event_shape))})")
         require("x", x, lambda value: (value >= 0) & (value < self.levels), f"levels are 0 to {self.levels - 1}")
         return x
+
+
+def in_the_bin(u: np.ndarray) -> np.ndarray:
+    """Whether each u is from 0 to 1."""
+    return (u >= 0) & (u <= 1)
 
 
 def bits_per_dim(nats: Any, dims: int, levels: int = 1) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import beta, chi2
 
 from scratchgen.data.quadrature import gauss_legendre
-from scratchgen.distributions import Distribution, Independent, Uniform
+from scratchgen.distributions import Distribution, Independent, Normal, Uniform
 from scratchgen.flows import Dequantised, dequantisation
 from scratchgen.nn import Module
 from scratchgen.random import generator
@@ -204,6 +204,11 @@ def test_bits_per_dimension(levels: int) -> None:
     )
 
 
+def normals(context: np.ndarray) -> Independent:
+    """Noise of all sizes."""
+    return Independent(Normal(context, np.zeros_like(context)), 1)
+
+
 FLAT = Dequantised(Of(OnTheCube(np.zeros_like)), 17)
 X = np.zeros((3, DIMS), int)
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -216,6 +221,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "one x": (lambda: FLAT.bound(np.zeros(2, int), rng=0), ValueError, r"x has shape \(2,\)"),
     "masked": (lambda: FLAT.bound(np.ma.masked_equal(X, 1), rng=0), TypeError, "masked"),
     "no rng": (lambda: FLAT.bound(X), TypeError, "bound needs rng, or the noise itself"),
+    "learned noise beyond the bin": (
+        lambda: Dequantised(FLAT.density, 17, noise=Of(normals)).bound(X, rng=0),
+        ValueError,
+        r"u has .* begin its flow with Logit\(\)",
+    ),
     "noise of another shape": (lambda: FLAT.bound(X, noise=np.zeros((3, 1))), ValueError, "noise has shape"),
     "noise outside the bin": (lambda: FLAT.bound(X, noise=np.full((3, 2), 1.5)), ValueError, "from 0 to 1"),
     "no rows": (lambda: FLAT.loss(X[:0], 0), ValueError, "x has 0 rows"),
