@@ -32,7 +32,7 @@ SECONDS = 20
 QUICK_SECONDS = 8
 ISLANDS = Gaussians([[-4.0, 0.0], [4.0, 0.0]], std=0.5)
 BETWEEN = 2.0  # the water is where |x_1| is less: four standard deviations from either centre
-EDGE, CELLS = 6.5, 390  # of the grid on which densities are summed
+EDGES, CELLS = (6.5, 4.0), (260, 800)  # of the grid on which densities are summed: a filament may be thin
 LAYERS = 6
 
 
@@ -40,14 +40,14 @@ class Fitted(NamedTuple):
     """A flow, and what is read from it."""
 
     gap: EntropyGap
-    log_p: np.ndarray  # on the grid, (CELLS, CELLS)
+    log_p: np.ndarray  # on the grid, of shape CELLS
 
 
-def grid() -> tuple[np.ndarray, np.ndarray, float]:
-    """The midpoints of an axis, all points (CELLS², 2), and the area of a cell."""
-    step = 2 * EDGE / CELLS
-    axis = -EDGE + step * (np.arange(CELLS) + 0.5)
-    return axis, np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2), step * step
+def grid() -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """The x_1 of the midpoints, (260,), all of the midpoints, (208,000, 2), and the sides of a cell."""
+    sides = (2 * EDGES[0] / CELLS[0], 2 * EDGES[1] / CELLS[1])
+    x1, x2 = (side * (np.arange(n) + 0.5) - edge for side, n, edge in zip(sides, CELLS, EDGES))
+    return x1, np.stack(np.meshgrid(x1, x2, indexing="ij"), axis=-1).reshape(-1, 2), sides
 
 
 def normal_base() -> Independent:
@@ -89,14 +89,14 @@ def fitted(flow: Flow, steps: int, rng: np.random.Generator) -> Fitted:
         raise KeyboardInterrupt
     gap = gap_to_entropy(flow.log_prob, ISLANDS, n=20_000, rng=rng)
     with no_grad():
-        log_p = values(flow.log_prob(grid()[1].astype(np.float32))).reshape(CELLS, CELLS)
+        log_p = values(flow.log_prob(grid()[1].astype(np.float32))).reshape(CELLS)
     return Fitted(gap, log_p.astype(np.float64))
 
 
 def water(log_p: np.ndarray) -> float:
     """The probability of |x_1| < BETWEEN, summed over the grid."""
-    axis, _, area = grid()
-    return float(np.exp(log_p[np.abs(axis) < BETWEEN]).sum() * area)
+    x1, _, sides = grid()
+    return float(np.exp(log_p[np.abs(x1) < BETWEEN]).sum() * sides[0] * sides[1])
 
 
 def exact_water() -> float:
@@ -111,24 +111,24 @@ def draw(stage: Stage, flows: dict[str, Fitted]) -> None:
     """The densities on a logarithmic scale, and below them what they have along x_1."""
     import matplotlib.pyplot as plt
 
-    axis, points, _ = grid()
-    truth = ISLANDS.log_prob(points).reshape(CELLS, CELLS)
+    x1, points, _ = grid()
+    truth = ISLANDS.log_prob(points).reshape(CELLS)
     figure, axes = plt.subplots(2, 1 + len(flows), figsize=(14, 6), layout="constrained", height_ratios=[1.2, 1])
     for i, (name, log_p) in enumerate({"truth": truth, **{name: flow.log_p for name, flow in flows.items()}}.items()):
         shown = axes[0, i].imshow(
             np.maximum(log_p, -16).T,
-            extent=(-EDGE, EDGE, -EDGE, EDGE),
+            extent=(-EDGES[0], EDGES[0], -EDGES[1], EDGES[1]),
             origin="lower",
             vmin=-16,
             vmax=-1,
             cmap="Blues",
             aspect="auto",
         )
-        axes[0, i].set(title=name, xlim=(-6.5, 6.5), ylim=(-4, 4), xlabel="$x_1$")
+        axes[0, i].set(title=name, xlabel="$x_1$")
         below = axes[1, i]
         if i:
-            below.plot(axis, along(log_p), color="#3b75af", label="flow")
-        below.plot(axis, along(truth), "k--", linewidth=1, label="truth")
+            below.plot(x1, along(log_p), color="#3b75af", label="flow")
+        below.plot(x1, along(truth), "k--", linewidth=1, label="truth")
         below.axvspan(-BETWEEN, BETWEEN, color="0.9", label="between")
         below.set(xlim=(-6.5, 6.5), ylim=(-16, 0.5), xlabel="$x_1$")
         below.grid(alpha=0.3)
@@ -150,7 +150,7 @@ def draw(stage: Stage, flows: dict[str, Fitted]) -> None:
 def along(log_p: np.ndarray) -> np.ndarray:
     """log p(x_1): the density summed over x_2."""
     with np.errstate(divide="ignore"):
-        return np.log(np.exp(log_p).sum(axis=1) * 2 * EDGE / CELLS)
+        return np.log(np.exp(log_p).sum(axis=1) * grid()[2][1])
 
 
 def run(stage: Stage, seed: int) -> None:

@@ -11,25 +11,25 @@ from tests.demos.recorder import Recorder
 def test_the_water_of_the_truth():
     """The sum over the grid against the normal distribution; and of a density that is all bridge."""
     _, points, _ = demo.grid()
-    log_p = demo.ISLANDS.log_prob(points).reshape(demo.CELLS, demo.CELLS)
-    assert demo.water(log_p) == pytest.approx(demo.exact_water(), rel=0.005)
+    log_p = demo.ISLANDS.log_prob(points).reshape(demo.CELLS)
+    assert demo.water(log_p) == pytest.approx(demo.exact_water(), rel=0.01)
     assert demo.exact_water() == pytest.approx(3.167e-5, rel=1e-3)
-    bridge = Gaussians([[0.0, 0.0]], std=0.2).log_prob(points).reshape(demo.CELLS, demo.CELLS)
+    bridge = Gaussians([[0.0, 0.0]], std=0.2).log_prob(points).reshape(demo.CELLS)
     assert demo.water(bridge) == pytest.approx(1.0, abs=1e-6)
 
 
 def test_the_density_along_one_axis():
     """That of N(±4, ½²), half of each."""
-    axis, points, _ = demo.grid()
-    got = np.exp(demo.along(demo.ISLANDS.log_prob(points).reshape(demo.CELLS, demo.CELLS)))
-    bells = np.exp(-0.5 * ((axis[:, None] - [-4.0, 4.0]) / 0.5) ** 2) / (0.5 * np.sqrt(2 * np.pi))
+    x1, points, _ = demo.grid()
+    got = np.exp(demo.along(demo.ISLANDS.log_prob(points).reshape(demo.CELLS)))
+    bells = np.exp(-0.5 * ((x1[:, None] - [-4.0, 4.0]) / 0.5) ** 2) / (0.5 * np.sqrt(2 * np.pi))
     np.testing.assert_allclose(got, bells.mean(axis=1), rtol=1e-6, atol=1e-30)
 
 
 def test_the_truth_is_drawn_dashed_beside_each_flow():
     stage = Recorder()
     _, points, _ = demo.grid()
-    log_p = demo.ISLANDS.log_prob(points).reshape(demo.CELLS, demo.CELLS)
+    log_p = demo.ISLANDS.log_prob(points).reshape(demo.CELLS)
     demo.draw(stage, {name: demo.Fitted(EntropyGap(0.0, 0.0), log_p) for name in ("a", "b")})
     below = stage.figures["page11_filament"].axes[3:6]
     assert [len([line for line in ax.lines if line.get_linestyle() == "--"]) for ax in below] == [1, 1, 1]
