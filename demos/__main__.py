@@ -51,6 +51,8 @@ DEMOS = [
     "page11_reverse_kl",
     "page11_dequantisation",
     "page11_digits",
+    "page12_sde",
+    "page12_steps",
 ]
 
 

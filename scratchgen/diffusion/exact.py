@@ -80,19 +80,18 @@ class GaussianMixtureData:
         return self.means.shape[1]
 
     def terms(self, x: Any, a: Any, s: Any) -> tuple[Any, Any, Any]:
-        """log w_k N(x; …) of (2), (B, K); U_kᵀ (x − a m_k), (B, K, D); and the variances a² Λ + s², (B or 1, K, D)."""
+        """log w_k N(x; …) of (2), (K, B); U_kᵀ (x − a m_k), (K, B, D); and the variances a² Λ + s², (K, B or 1, D)."""
         if not isinstance(x, Tensor):
             x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.dims:
             hint = "; one x is x[None]" if x.shape == (self.dims,) else ""
             raise ValueError(f"x has shape {x.shape}; it must be (B, {self.dims}){hint}")
-        x = x[:, None]  # (B, 1, D)
         a, s = beside(a, x), beside(s, x)
-        means, U = self.means.astype(x.dtype), self.eigenvectors.astype(x.dtype)
-        along = ((x - a * means)[:, :, None] @ U)[:, :, 0]  # a row times U, for each x and k
-        variances = a * a * self.eigenvalues.astype(x.dtype) + s * s
+        means, eigenvalues = (each[:, None].astype(x.dtype) for each in (self.means, self.eigenvalues))  # (K, 1, D)
+        along = (x - a * means) @ self.eigenvectors.astype(x.dtype)  # rows times U: (K, B, D)
+        variances = a * a * eigenvalues + s * s
         log_normal = -0.5 * (np.sum(along * along / variances + np.log(variances), axis=-1) + self.dims * LOG_2PI)
-        return log_normal + np.log(self.weights).astype(x.dtype), along, variances
+        return log_normal + np.log(self.weights).astype(x.dtype)[:, None], along, variances
 
     def log_prob(self, x: Any, a: Any = 1.0, s: Any = 0.0) -> Any:
         """log p(x) (2) in nats, (B,).
@@ -100,7 +99,7 @@ class GaussianMixtureData:
         Raises:
             ValueError: for x that is not (B, D); for a or s of another number of rows.
         """
-        return logsumexp(self.terms(x, a, s)[0], axis=-1)
+        return logsumexp(self.terms(x, a, s)[0], axis=0)
 
     def score(self, x: Any, a: Any = 1.0, s: Any = 0.0) -> Any:
         """∇ log p(x) (3), (B, D).
@@ -109,10 +108,9 @@ class GaussianMixtureData:
             ValueError: as ``log_prob``.
         """
         log_joint, along, variances = self.terms(x, a, s)
-        responsibilities = np.exp(log_joint - logsumexp(log_joint, axis=-1)[:, None])  # (4)
-        U = self.eigenvectors.astype(x.dtype)
-        pulls = ((along / variances)[:, :, None] @ np.swapaxes(U, -1, -2))[:, :, 0]  # (B, K, D)
-        return -np.sum(responsibilities[..., None] * pulls, axis=1)
+        responsibilities = np.exp(log_joint - logsumexp(log_joint, axis=0))  # (4), (K, B)
+        pulls = (along / variances) @ np.swapaxes(self.eigenvectors, -1, -2).astype(x.dtype)  # (K, B, D)
+        return -np.sum(responsibilities[..., None] * pulls, axis=0)
 
     def denoised(self, x: Any, a: Any = 1.0, s: Any = 0.0) -> Any:
         """E[x₀ | x] (5), (B, D): the best guess of the data behind x.
