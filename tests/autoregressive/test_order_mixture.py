@@ -93,6 +93,13 @@ def test_samples_come_as_often_as_they_are_probable() -> None:
     assert np.sum((one - p) ** 2 / p) * n > 2 * bound  # had one order only been drawn from, it would show
 
 
+def test_levels_are_drawn_as_integers() -> None:
+    model = order_agnostic(small("categorical", dims=4), 3, rng=0)
+    x = model.sample(50, 0)
+    assert x.dtype == np.int64 and set(x.ravel()) == {0, 1, 2}
+    assert order_agnostic(small(dims=4), 3, rng=0).sample(2, 0).dtype == np.float64
+
+
 def test_context_is_dealt_out_with_the_rows() -> None:
     """Two contexts that make all components 0 or 1: each row keeps its own."""
     base = MADE(4, BinaryOutput(), [8], 0, context=1, dtype=np.float64)
