@@ -11,8 +11,11 @@ from scratchgen.checks.cases import Case, leaf, register, weighted
 from scratchgen.diffusion.ddpm import DDPM
 from scratchgen.diffusion.decoders import LevelDecoder
 from scratchgen.diffusion.embeddings import FourierFeatures, LabelEmbedding
+from scratchgen.diffusion.guidance import Guided
+from scratchgen.diffusion.levels import LevelDDPM
 from scratchgen.diffusion.networks import Condition, ResidualBlock, ResidualNet
 from scratchgen.diffusion.schedules import Schedule
+from scratchgen.diffusion.unet import UNet, UNetBlock
 from scratchgen.nn import MLP, Module
 
 TIMES = np.array([0.2, 0.9, 0.5])
@@ -95,3 +98,33 @@ def bound(rng: np.random.Generator) -> Case:
 def learned(rng: np.random.Generator) -> Case:
     """Mean and variance by the bound. In the loss with λ the mean counts as given, which differences cannot know."""
     return ddpm(rng, rng.normal(size=(4, 2)), outputs=4, weighting="bound", variance="learned")
+
+
+@register("models", LevelDDPM)
+def levels(rng: np.random.Generator) -> Case:
+    """Four levels, by their logits; labels that are taken away, some of them."""
+    model = LevelDDPM(Small(8, rng), Schedule([0.3, 0.5, 0.6]), (2,), levels=4, drop=0.5)
+    return model.parameters(), lambda: model.loss(np.arange(10).reshape(5, 2) * 3 % 4, np.arange(5) % 2, 0)
+
+
+@register("layers", Guided)
+def guidance(rng: np.random.Generator) -> Case:
+    """Beyond the model of the class."""
+    layer, x = Guided(Small(2, rng), 2.5), leaf(rng, 3, 2)
+    return {"x": x, **layer.parameters()}, lambda: weighted(layer(x, TIMES, np.array([1, 2, 0])))
+
+
+@register("layers", UNetBlock)
+def unet_block(rng: np.random.Generator) -> Case:
+    """Two channels."""
+    layer, h, e = UNetBlock(2, 2, rng, np.float64), leaf(rng, 1, 2, 2, 2), leaf(rng, 1, 2)
+    return {"h": h, "e": e, **moved(layer, rng)}, lambda: weighted(layer(h, e))
+
+
+@register("layers", UNet)
+def unet(rng: np.random.Generator) -> Case:
+    """One channel; the weights of the blocks are not leaves here, as blocks have a case of their own."""
+    layer, x = UNet(1, rng, channels=1, classes=2, waves=2, dtype=np.float64), leaf(rng, 2, 2, 2, 1)
+    inside = ("fine", "coarse", "merged", "condition")
+    own = {name: t for name, t in moved(layer, rng).items() if name.split(".")[0] not in inside}
+    return {"x": x, **own}, lambda: weighted(layer(x, TIMES[:2], LABELS[:2]))

@@ -6,8 +6,9 @@ Then ``score`` and ``score_model``: how a score is learned.
 
 In T steps: ``schedules`` (how fast data turn into noise), ``forward`` (how, and the exact way back of a single x_0),
 ``targets`` (what the network predicts), ``variances`` and ``decoders`` (what else a step back needs), ``ddpm`` (the
-model), ``weightings`` (its loss), ``bound`` (what it says of log p(x)), ``best`` (the network that would be best, where
-it is known). Networks are in ``embeddings`` and ``networks``.
+model), ``weightings`` (its loss), ``bound`` (what it says of log p(x)), ``levels`` (a model of grey levels), ``best``
+(the network that would be best, where it is known); ``samplers`` and ``guidance`` (draws). Networks are in
+``embeddings``, ``networks`` and ``unet``.
 """
 
 from scratchgen.diffusion.best import BestNetwork
@@ -17,10 +18,13 @@ from scratchgen.diffusion.decoders import Decoder, LevelDecoder, RealDecoder
 from scratchgen.diffusion.embeddings import FourierFeatures, LabelEmbedding, sinusoidal
 from scratchgen.diffusion.exact import GaussianMixtureData, Marginals, least_noise_loss
 from scratchgen.diffusion.forward import q_posterior, q_sample
+from scratchgen.diffusion.guidance import Guided, guided
 from scratchgen.diffusion.integrators import euler_maruyama, heun, rk45
 from scratchgen.diffusion.langevin import langevin, predictor_corrector
+from scratchgen.diffusion.levels import LevelDDPM
 from scratchgen.diffusion.likelihood import Likelihood, ProbabilityVelocity, log_likelihood
 from scratchgen.diffusion.networks import Condition, ResidualBlock, ResidualNet
+from scratchgen.diffusion.samplers import Trajectory, ancestral, ddim, ddim_heun, spaced
 from scratchgen.diffusion.schedules import PriorGap, Schedule, cosine, linear, sigmoid
 from scratchgen.diffusion.score import (
     DenoisingScoreMatching,
@@ -31,6 +35,7 @@ from scratchgen.diffusion.score import (
 )
 from scratchgen.diffusion.score_model import ScoreModel
 from scratchgen.diffusion.sde import SDE, VE, VP, Reverse, SubVP
+from scratchgen.diffusion.unet import UNet, UNetBlock
 
 __all__ = [
     "DDPM",
@@ -45,7 +50,9 @@ __all__ = [
     "ExplicitScoreMatching",
     "FourierFeatures",
     "GaussianMixtureData",
+    "Guided",
     "LabelEmbedding",
+    "LevelDDPM",
     "LevelDecoder",
     "Likelihood",
     "Marginals",
@@ -62,9 +69,16 @@ __all__ = [
     "SlicedScoreMatching",
     "SubVP",
     "Terms",
+    "Trajectory",
+    "UNet",
+    "UNetBlock",
     "along_a_path",
+    "ancestral",
     "cosine",
+    "ddim",
+    "ddim_heun",
     "euler_maruyama",
+    "guided",
     "heun",
     "langevin",
     "least_noise_loss",
@@ -76,5 +90,6 @@ __all__ = [
     "rk45",
     "sigmoid",
     "sinusoidal",
+    "spaced",
     "terms",
 ]

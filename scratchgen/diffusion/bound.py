@@ -108,7 +108,8 @@ def step_term(model: DDPM, x: Any, x0: Any, x_t: Any, t: np.ndarray, prediction:
     first, later = np.flatnonzero(t == 1), np.flatnonzero(t > 1)
     parts = []
     if len(first):
-        parts.append(-per_example(model.decoder.log_prob(x[first], mean[first], log_variance[first])))
+        logits = None if prediction.logits is None else prediction.logits[first]
+        parts.append(-per_example(model.log_last(x[first], mean[first], log_variance[first], logits)))
     if len(later):
         q_mean, q_variance = q_posterior(model.schedule, x0[later], x_t[later], t[later])
         q = Normal(q_mean, np.broadcast_to(np.log(q_variance), q_mean.shape))
@@ -134,9 +135,10 @@ def along_a_path(model: DDPM, x: Any, rng: Rng | None = None, noise: Any = None,
             eps = noise_for(x0, rng, None if noise is None else noise[t - 1])
             x_t = step_mean + beside(np.sqrt(beta), x0) * eps
             log_q = Normal(step_mean, np.full_like(x0, np.log(beta))).log_prob(x_t)
-            mean, log_variance = model.reverse(x_t, each, model.predict(x_t, t, context))
+            prediction = model.predict(x_t, t, context)
+            mean, log_variance = model.reverse(x_t, each, prediction)
             if t == 1:
-                log_p = model.decoder.log_prob(x, mean, log_variance)
+                log_p = model.log_last(x, mean, log_variance, prediction.logits)
             else:
                 log_p = Normal(mean, log_variance).log_prob(before)
             total = total + values(per_example(log_p - log_q))

@@ -48,12 +48,14 @@ class Prediction(NamedTuple):
         output: the target, of the shape of x_t.
         x0, eps: x̂_0 and ε̂, of the same shape.
         share: u of a learned variance, of the same shape; else None.
+        logits: log p(x_0 | x_t) for each level, (B, …, L), of a ``LevelDDPM``; else None.
     """
 
     output: Any
     x0: Any
     eps: Any
-    share: Any
+    share: Any = None
+    logits: Any = None
 
 
 class DDPM(Module):
@@ -153,6 +155,10 @@ class DDPM(Module):
         share, size = None, x_t.shape[-1]
         if self.variance == "learned":
             output, share = output[..., :size], sigmoid(output[..., size:])
+        return self.predicted(output, x_t, t, share)
+
+    def predicted(self, output: Any, x_t: Any, t: np.ndarray, share: Any) -> Prediction:
+        """What the network's output means for x_t."""
         if output.shape != x_t.shape:
             raise ValueError(f"the network gives shape {output.shape} for x_t of shape {x_t.shape}; they must agree")
         a, b = self.signal_and_noise(t, x_t)
@@ -183,6 +189,10 @@ class DDPM(Module):
         least, most = (beside(LOG_VARIANCES[name](self.schedule)[t], x_t) for name in ("beta_tilde", "beta"))
         return least + share * (most - least)
 
+    def log_last(self, x: Any, mean: Any, log_variance: Any, logits: Any) -> Any:
+        """log p(x_0 | x_1) for each component of data x, (B, …), by the decoder."""
+        return self.decoder.log_prob(x, mean, log_variance)
+
     def p_sample(self, x_t: Any, t: Any, rng: Rng | None = None, noise: Any = None, context: Any = None) -> np.ndarray:
         """A draw of p(x_{t−1} | x_t) (1); at t = 1 its mean, as noise would only be seen.
 
@@ -203,6 +213,15 @@ class DDPM(Module):
             return Normal(zeros, zeros)
         return Normal(zeros + self.prior.mean.astype(x.dtype), zeros + self.prior.logvar.astype(x.dtype))
 
+    def start(self, n: int, rng: Rng) -> np.ndarray:
+        """n draws of x_T, (n, *event_shape).
+
+        Raises:
+            TypeError, ValueError: for n that is no int, or negative.
+        """
+        require_int("n", n, least=0)
+        return self.prior_at(np.zeros((n, *self.event_shape), self.dtype)).sample((), rng)
+
     def sample(self, n: int, rng: Rng, context: Any = None) -> np.ndarray:
         """n draws of x_0, (n, *event_shape): x_T from the prior, then all steps backwards.
 
@@ -214,9 +233,8 @@ class DDPM(Module):
         Raises:
             TypeError, ValueError: for n that is no int, or negative.
         """
-        require_int("n", n, least=0)
         rng = generator(rng)
-        x = self.prior_at(np.zeros((n, *self.event_shape), self.dtype)).sample((), rng)
+        x = self.start(n, rng)
         for t in range(self.schedule.T, 0, -1):
             x = self.p_sample(x, t, rng, context=context)
         return self.decoder.to_data(x)
