@@ -32,6 +32,16 @@ def test_log_prob_is_that_of_the_distribution(sde, t):
     np.testing.assert_allclose(p.log_prob(X, t), by_row, rtol=1e-12)
 
 
+def test_axes_that_are_not_their_own_inverse():
+    """In the plane the eigenvectors may be a reflection, equal to its transpose; in space they are not."""
+    W = np.random.default_rng(1).standard_normal((2, 3, 3))
+    data = GaussianMixtureData([0.4, 0.6], W[:, 0], W @ np.swapaxes(W, 1, 2) + 0.2 * np.eye(3))
+    p, x = data.diffused(VP()), np.random.default_rng(2).standard_normal((5, 3))
+    np.testing.assert_allclose(p.log_prob(x, 0.2), p.at(0.2).log_prob(x), rtol=1e-12)
+    by_engine = grad(lambda x: np.sum(p.at(0.2).log_prob(x)))(x)
+    np.testing.assert_allclose(p.score(x, 0.2), by_engine, rtol=1e-11)
+
+
 @each_sde
 def test_p_t_is_the_data_blurred(sde):
     """p_t(x) = ∫ p_0(x₀) N(x; a x₀, s²) dx₀, by Gauss–Hermite nodes of p_0's own components."""

@@ -71,6 +71,7 @@ def with_gradients(model: Module, value: Any) -> np.ndarray:
     """The value, and its derivatives by all parameters."""
     for t in model.parameters().values():
         t.grad = None
+    assert isinstance(value, Tensor), "there is no graph"
     value.backward()
     return np.concatenate([[value.data], *(t.grad.ravel() for t in model.parameters().values())])
 
