@@ -122,6 +122,8 @@ def test_the_way_back_from_far_out(transform: Transform, z: list[float]) -> None
         (lambda: Logit(0.1)(np.array([[1.2]])), r"the logit has 1.2 at .* between -0.125 and 1.125$"),
         (lambda: Sigmoid().inverse(np.array([[-0.1]])), r"the logit has -0.1"),
         (lambda: Tanh().inverse(np.array([[1.0]])), r"z has 1.0 at \(0, 0\).* between -1 and 1"),
+        (lambda: Tanh().inverse(np.array([[-1.0]])), r"z has -1.0 at \(0, 0\)"),
+        (lambda: Sigmoid().inverse(np.array([[0.0]])), r"the logit has 0.0"),
         (lambda: Sigmoid(0.5), "margin is 0.5"),
         (lambda: Logit(-0.1), "margin is -0.1"),
         (lambda: LeakyReLU(1.0), "slope is 1.0"),

@@ -85,6 +85,22 @@ def test_every_entry_of_the_factors_is_used() -> None:
     assert f.count_parameters() == DIMS * DIMS and np.all(np.abs(f.factors.grad) > 1e-3)
 
 
+@pytest.mark.parametrize(
+    ("f", "trained"),
+    [
+        (FullLinear(3, 0), {"W": (3, 3)}),
+        (Triangular(3), {"entries": (3, 3)}),
+        (LULinear(3, 0), {"factors": (3, 3)}),
+        (Orthogonal(3, 0, reflections=2), {"V": (3, 2)}),
+        (InvertibleConv(3, 0), {"linear.factors": (3, 3)}),
+        (Permutation([1, 0]), {}),
+    ],
+)
+def test_what_is_trained(f: Any, trained: dict[str, tuple[int, ...]]) -> None:
+    assert {name: t.shape for name, t in f.parameters().items()} == trained
+    assert all(t.dtype == np.float32 for t in f.tensors().values())
+
+
 def test_reflections_one_by_one() -> None:
     """(2) and (3) of householder: x H_1 H_2 H_3, each by (1), of determinant −1."""
     f = Orthogonal(DIMS, 0, reflections=3, dtype=np.float64)

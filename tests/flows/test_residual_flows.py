@@ -65,6 +65,26 @@ def test_no_two_x_have_one_z(name: str) -> None:
         assert np.all(np.diff(z[:, 0]) >= 0) and z[-1, 0] - z[0, 0] > 0.01
 
 
+def test_what_is_trained() -> None:
+    """And that a step starts with vectors of length about 1, whatever D is."""
+    f = Planar(10_000, 0)
+    assert {name: t.shape for name, t in f.parameters().items()} == {"w": (10_000,), "u": (10_000,), "b": (1,)}
+    np.testing.assert_allclose([np.linalg.norm(f.w.data), np.linalg.norm(f.u.data)], 1, atol=0.05)
+    assert set(Radial(3, 0).parameters()) == {"centre", "log_alpha", "raw_beta"}
+    g = Sylvester(200, 0)
+    assert {name: t.shape[0] for name, t in g.parameters().items()} == {"basis.V": 200, "R": 200, "R_in": 200, "b": 200}
+    np.testing.assert_allclose([g.R.data.std(), g.R_in.data.std()], 200**-0.5, rtol=0.05)
+
+
+def test_every_entry_of_the_triangles_is_used() -> None:
+    """The gradients to R and R̃ are not 0 on and above the diagonals, and 0 below."""
+    f, x = moved("sylvester", 1, 0.5), np.random.default_rng(0).standard_normal((6, 3))
+    z, logabsdet = f(x)
+    (np.sum(z * x[::-1]) + np.sum(logabsdet)).backward()
+    for t in (f.R, f.R_in):
+        assert np.all((np.abs(t.grad) > 1e-6) == np.triu(np.ones((3, 3), bool)))
+
+
 # -- densities -------------------------------------------------------------------------------------------------------
 
 
