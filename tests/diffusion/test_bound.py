@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from scratchgen.diffusion import (
     DDPM,
@@ -130,6 +131,18 @@ def test_the_probabilities_of_all_levels_sum_to_one(levels):
     for mean, logvar in [(0.3, -3.0), (-1.4, -9.0), (0.0, 1.0)]:
         log_p = decoder.log_prob(x, np.full((levels, 1), mean), np.full((levels, 1), logvar))
         assert np.exp(log_p).sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("levels", [2, 17, 256])
+def test_the_mass_of_a_level_is_that_of_its_bin(levels):
+    """(2) of ``decoders`` on the network's own scale: bins that are 2/(L − 1) wide, the outer two without end."""
+    edges = np.concatenate([[-np.inf], (np.arange(levels - 1) - (levels - 2) / 2) * 2 / (levels - 1), [np.inf]])
+    for mean, std in [(0.3, 0.2), (-0.9, 0.05)]:
+        expected = np.diff(norm.cdf(edges, mean, std))
+        seen = expected > 1e-6
+        full = [np.full((levels, 1), value) for value in (mean, 2 * np.log(std))]
+        got = LevelDecoder(levels).log_prob(np.arange(levels)[:, None], *full)[:, 0]
+        np.testing.assert_allclose(np.exp(got[seen]), expected[seen], rtol=1e-8)
 
 
 @pytest.mark.parametrize("levels", [2, 17, 256])
