@@ -127,6 +127,21 @@ def test_extreme_splines_invert() -> None:
         assert error.max() < 1e-10
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extreme_splines_at_their_knots(dtype: Any) -> None:
+    """And an ulp to either side: no root of a negative number, and images that stay where they belong."""
+    theta = np.random.default_rng(5).choice([-1e3, 1e3], (500, SPLINE.numbers)).astype(dtype)
+    knots = SPLINE.knots(theta)
+    for apply, source, target in ((SPLINE.forward, knots.x, knots.y), (SPLINE.inverse, knots.y, knots.x)):
+        for k in range(K + 1):
+            for h in (source[:, k], *(np.nextafter(source[:, k], dtype(end)) for end in (-np.inf, np.inf))):
+                image, log_slope = apply(h, theta)
+                assert np.isfinite(image).all() and np.isfinite(log_slope).all()
+                low, high = target[:, max(k - 1, 0)], target[:, min(k + 1, K)]
+                margin = 8 * B * float(np.finfo(dtype).eps)
+                assert np.all((image >= low - margin) & (image <= high + margin))
+
+
 def test_gradients_at_knots_are_finite() -> None:
     theta = theta_of(40)
     knots = SPLINE.knots(theta)

@@ -44,9 +44,9 @@ def test_layers_alternate() -> None:
 
 @each_stack
 def test_each_layer_has_weights_of_its_own(stack: Any) -> None:
-    f = stack(3, 2, AffineMap(), [8], 0)
+    f = stack(3, 3, AffineMap(), [8], 0)
     weights = [t.data for name, t in f.parameters().items() if name.endswith("W")]
-    assert len(weights) == 4 and len({w.tobytes() for w in weights}) == 4
+    assert len(weights) == 6 and len({w.tobytes() for w in weights}) == 6
 
 
 @each_stack
