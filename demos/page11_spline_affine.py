@@ -11,8 +11,6 @@ plane a little with each layer, but a filament stays between the modes; a few sp
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from demos.common import Stage, main
@@ -28,7 +26,7 @@ KINDS: dict[str, tuple[ScalarMap, tuple[int, int], str]] = {  # map, hidden widt
     "spline": (SplineMap(8, bound=3.0), (54, 54), "#3b75af"),
 }
 DEPTHS, QUICK_DEPTHS = (1, 2, 4, 8), (1, 2)
-STEPS, QUICK_STEPS, LR, TEST = 1200, 500, 3e-3, 20_000
+STEPS, QUICK_STEPS, TEST = 1200, 500, 20_000
 
 
 def floor_of_one_layer(toy: Toy) -> float:
@@ -37,7 +35,7 @@ def floor_of_one_layer(toy: Toy) -> float:
     It is ½ log(2πe Var x_1) − H(x_1), with the marginal by summing p over a grid.
     """
     points, area = toy.grid()
-    side = int(round(len(points) ** 0.5))
+    side = round(len(points) ** 0.5)
     step = area**0.5
     p = np.exp(toy.log_prob(points)).reshape(side, side).sum(axis=1) * step  # p(x_1)
     x = points[::side, 0]
@@ -71,7 +69,7 @@ def draw(
     axes[0].legend(fontsize="small")
     reach = 6.5
     truth = on_grid(TOY.log_prob, reach)
-    pictures: dict[str, Any] = {
+    pictures = {
         "truth": truth,
         **{f"{depths[-1]} {n}": on_grid(f.log_prob, reach) for n, f in flows.items()},
     }
@@ -86,8 +84,8 @@ def draw(
         "Flexible maps and depth",
         "gap = E[log p(x) − log p_model(x)] = KL(p ‖ p_model)",
         "Left: eight Gaussians, couplings of both kinds with as many parameters; bars of three standard errors are "
-        "mostly smaller than the dots. Right: the densities of the deepest flows, their square roots as brightness, which "
-        "shows what is faint.",
+        "mostly smaller than the dots. Right: the densities of the deepest flows; brightness is their square root, to "
+        "show what is faint.",
     )
 
 
@@ -100,7 +98,7 @@ def run(stage: Stage, seed: int) -> None:
         gaps[name] = []
         for depth in depths:
             flow = flows[name] = flow_of(depth, scalar_map, hidden, rng)
-            seconds = train(flow, TOY, steps, rng, LR)
+            seconds = train(flow, TOY, steps, rng)
             gap = gap_to_entropy(flow.log_prob, TOY, TEST, rng)
             gaps[name].append(gap)
             bound = f", not below {floor:.3f}" if depth == 1 else ""

@@ -115,8 +115,8 @@ class SplineMap(ScalarMap):
         shift = math.log(math.expm1(1 - self.least_slope))  # by which softplus gives 1 − least_slope
         inner = self.least_slope + softplus(theta[..., 2 * K :] + shift)
         one = np.ones((*theta.shape[:-1], 1), theta.dtype)
-        slopes = np.concatenate([one, inner, one], axis=-1)
-        return Knots(self.coordinates(theta[..., :K]), self.coordinates(theta[..., K : 2 * K]), slopes)
+        corners = self.coordinates(theta[..., : 2 * K].reshape((*theta.shape[:-1], 2, K)))  # both x and y
+        return Knots(corners[..., 0, :], corners[..., 1, :], np.concatenate([one, inner, one], axis=-1))
 
     def coordinates(self, theta: Any) -> Any:
         """Rising numbers from −B to B, (…, K + 1), whose K steps have the proportions of a softmax."""
@@ -146,25 +146,23 @@ def bin_of(points: Any, edges: Any, knots: Knots) -> Bin:
 def forward(x: Any, b: Bin) -> Mapped:
     """y (2), and log dy/dx (3)."""
     xi, s = (x - b.x) / b.width, b.height / b.width
-    eta = xi * (s * xi + b.left * (1 - xi)) / denominator(xi, s, b)
-    return b.y + b.height * eta, log_slope(xi, s, b)
+    N, log_slope = common(xi, s, b)
+    eta = xi * (s * xi + b.left * (1 - xi)) / N
+    return b.y + b.height * eta, log_slope
 
 
 def inverse(y: Any, b: Bin) -> Mapped:
     """x by (4), and log dx/dy, which is minus the logarithm of (3)."""
     eta, s = (y - b.y) / b.height, b.height / b.width
-    u = b.left * (1 - eta) - b.right * eta
-    root = np.sqrt(u * u + 4 * s * s * eta * (1 - eta))
-    xi = 2 * s * eta / (2 * s * eta + (u + root))
-    return b.x + b.width * xi, -log_slope(xi, s, b)
+    u, twice = b.left * (1 - eta) - b.right * eta, 2 * s * eta
+    xi = twice / (twice + (u + np.sqrt(u * u + 2 * s * twice * (1 - eta))))
+    return b.x + b.width * xi, -common(xi, s, b)[1]
 
 
-def denominator(xi: Any, s: Any, b: Bin) -> Any:
-    """N of (2), above 0."""
-    return s * (xi * xi + (1 - xi) * (1 - xi)) + (b.left + b.right) * (xi * (1 - xi))
-
-
-def log_slope(xi: Any, s: Any, b: Bin) -> Any:
-    """The logarithm of (3)."""
-    rest = b.right * (xi * xi) + 2 * s * (xi * (1 - xi)) + b.left * ((1 - xi) * (1 - xi))
-    return 2 * np.log(s / denominator(xi, s, b)) + np.log(rest)
+def common(xi: Any, s: Any, b: Bin) -> tuple[Any, Any]:
+    """N of (2), above 0, and the logarithm of (3)."""
+    rest = 1 - xi
+    xi_2, rest_2, product = xi * xi, rest * rest, xi * rest
+    N = s * (xi_2 + rest_2) + (b.left + b.right) * product
+    log_slope = 2 * np.log(s / N) + np.log(b.right * xi_2 + 2 * s * product + b.left * rest_2)
+    return N, log_slope

@@ -218,7 +218,7 @@ def spline_inverse(root_of: Callable[..., Any]) -> Plant:
 
     def wrong(y: Any, b: Any) -> Any:
         xi = root_of((y - b.y) / b.height, b.height / b.width, b.left, b.right)
-        return b.x + b.width * xi, -spline.log_slope(xi, b.height / b.width, b)
+        return b.x + b.width * xi, -spline.common(xi, b.height / b.width, b)[1]
 
     return instead_of(spline, "inverse", wrong)
 
@@ -235,13 +235,14 @@ def other_root(eta: Any, s: Any, left: Any, right: Any) -> Any:
 
 
 def slope_with(change: Callable[..., Any]) -> Plant:
-    """``log_slope`` from N, s and the rest, changed."""
+    """log dy/dx by another formula, from s, N and the rest."""
+    right = spline.common
 
     def wrong(xi: Any, s: Any, b: Any) -> Any:
-        rest = b.right * xi * xi + 2 * s * xi * (1 - xi) + b.left * (1 - xi) * (1 - xi)
-        return change(s, spline.denominator(xi, s, b), rest)
+        N, _ = right(xi, s, b)
+        return N, change(s, N, b.right * xi * xi + 2 * s * xi * (1 - xi) + b.left * (1 - xi) * (1 - xi))
 
-    return instead_of(spline, "log_slope", wrong)
+    return instead_of(spline, "common", wrong)
 
 
 def without_tails(direction: str, edges: str) -> Plant:
