@@ -163,6 +163,12 @@ def test_many_draws_approach_the_probability(levels: int) -> None:
     np.testing.assert_allclose(model.log_prob(x, 6, samples=1000), exact, rtol=0, atol=0.15)
 
 
+def test_the_ends_of_the_bin_belong_to_it() -> None:
+    """A sigmoid in float32 reaches 1, and uniform noise 0."""
+    for u in (0.0, 1.0):
+        assert np.isfinite(FLAT.bound(X, noise=np.full((3, DIMS), u))).all()
+
+
 def test_the_loss_is_minus_the_mean_of_the_bound() -> None:
     p = source(17)
     model, x = Dequantised(Of(OnTheCube(half_cubes(p))), 17), draws(p, 9)

@@ -110,6 +110,7 @@ def test_training_finds_the_target() -> None:
         (lambda: model(target=np.mean).log_weights(3, rng=0), ValueError, r"gives shape \(\) for 3 draws"),
         (lambda: model(target=lambda x: x).log_weights(3, rng=0), ValueError, r"gives shape \(3, 2\)"),
         (lambda: model(target=lambda x: x[:, 0] * np.nan).evidence(3, rng=0), ValueError, "log w has nan at"),
+        (lambda: model(target=lambda x: 0 * x[:, 0] + np.inf).evidence(3, rng=0), ValueError, "log w has inf at"),
     ],
 )
 def test_what_is_refused(call: Any, error: type[Exception], message: str) -> None:
