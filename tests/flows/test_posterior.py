@@ -1,5 +1,6 @@
 """Flows as the posterior and as the prior of a VAE, where log p(x) is known."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,19 @@ from scipy.stats import multivariate_normal, norm
 
 from scratchgen.autodiff import Tensor, logsumexp, no_grad
 from scratchgen.distributions import Independent, Normal, kl_divergence
-from scratchgen.flows import Flow, FlowPosterior, Inverse, Softplus, Transform
+from scratchgen.flows import (
+    AffineMap,
+    Flow,
+    FlowPosterior,
+    Inverse,
+    MaskedAutoregressive,
+    MaskedNet,
+    Planar,
+    Softplus,
+    Transform,
+)
 from scratchgen.latent import IWAE, VAE, ConstantVarianceLikelihood, path_log_weights
-from scratchgen.nn import Module
+from scratchgen.nn import MLP, Module
 from tests.latent import linear_gaussian as truth
 from tests.latent.test_priors import SKEW, VARIANCE, X, log_p
 
@@ -146,6 +157,36 @@ def test_a_curved_prior_and_posterior() -> None:
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-8)
     z = model.prior(x).sample(10_000, rng=0)
     assert z.min() > 0 and abs((z < np.log(2)).mean() - 0.5) < 5.96 * 0.5 / 100
+
+
+def inverse_autoregressive() -> Transform:
+    net = MaskedNet(2, AffineMap().numbers, [8], rng=0, context=3, activation="tanh", dtype=np.float64)
+    return Inverse(MaskedAutoregressive(net, AffineMap()))
+
+
+def planar() -> Transform:
+    return Inverse(Planar(2, rng=0, dtype=np.float64))
+
+
+@pytest.mark.parametrize(("make", "context"), [(inverse_autoregressive, 3), (planar, 0)])
+def test_posteriors_that_are_cheap_one_way_go_only_that_way(make: Callable[[], Transform], context: int) -> None:
+    """Training goes from noise to z alone; the ELBO and log q are those of the other way, and E_q[w] = p(x)."""
+    transform = make()
+    encoder = MLP([3, 6, 4 + context], rng=1, activation="tanh", dtype=np.float64)
+    decoder, likelihood = truth.linear_layer(SKEW.T, truth.B), ConstantVarianceLikelihood(3, VARIANCE, dtype=np.float64)
+    model = VAE(FlowPosterior(encoder, transform, 2, context), decoder, likelihood, latent=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(transform), "forward", None)  # from data to noise, where z is the data
+        model.loss(X, rng=0).backward()
+        terms = model.elbo(X, rng=3)
+    assert all(t.grad is not None and np.any(t.grad != 0) for t in model.encoder.parameters().values())
+    with no_grad():
+        q = model.encode(X)
+        z = q.rsample((), rng=3)
+        np.testing.assert_allclose(terms.kl.data, (q.log_prob(z) - standard().log_prob(z)).data, rtol=0, atol=1e-9)
+        w = np.exp(np.stack([model.elbo(X, rng=seed).total.data for seed in range(500)]) - exact(False))
+    error = w.std(axis=0) / np.sqrt(500)
+    assert np.all(np.abs(w.mean(axis=0) - 1) < 5.96 * error) and np.median(error) < 0.1
 
 
 def test_samples_of_a_vae_with_a_flow_for_its_prior() -> None:
