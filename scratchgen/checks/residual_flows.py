@@ -37,7 +37,7 @@ def radial_inwards(rng: np.random.Generator, dims: int) -> Radial:
     return f
 
 
-@transform_sample(Sylvester)
+@transform_sample(Sylvester, gradients=False)  # the other one has them
 def sylvester(rng: np.random.Generator, dims: int) -> Sylvester:
     """As many steps as dimensions."""
     return Sylvester(dims, rng, dtype=np.float64)

@@ -99,7 +99,10 @@ class Softplus(Transform):
 
 
 class LeakyReLU(Transform):
-    """z = max(x, s x) (5): a kink at 0, and all of volume 1 or s.
+    """z = max(x, s x) (5), with a kink at 0.
+
+    log f′ is a step, so no gradient tells what a point gains when a kink moves across it. Trained by gradients, kinks
+    come to lie where that was not weighed: prefer a smooth transform where their places matter.
 
     Args:
         slope: s, between 0 and 1.

@@ -8,7 +8,7 @@ from scipy import integrate, stats
 
 from scratchgen.autodiff import Tensor
 from scratchgen.distributions import Independent, Normal
-from scratchgen.flows import Affine, Exp, Flow, Inverse, LeakyReLU, Logit, Sigmoid, Softplus, Tanh, Transform
+from scratchgen.flows import Affine, Composite, Exp, Flow, Inverse, LeakyReLU, Logit, Sigmoid, Softplus, Tanh, Transform
 
 FAR = np.array([[-1e3], [-40.0], [-20.0], [-0.0], [20.0], [40.0], [1e3]])
 
@@ -141,3 +141,21 @@ def test_affine_of_large_inputs() -> None:
     f.log_scale.assign([-3.0])
     z, logabsdet = f(np.array([[1e3]]))
     np.testing.assert_allclose([z.data[0, 0], logabsdet.data[0]], [1e3 * np.exp(3), 3.0])
+
+
+def test_the_gradient_does_not_see_points_cross_a_kink() -> None:
+    """x ~ N(0, 1), z = max(x − b, s (x − b)): the slope of E[log p] to b is that of autodiff and log s · φ(b)."""
+    x, step = np.linspace(-9, 9, 1_800_001, retstep=True)
+    weight, s = stats.norm.pdf(x) * step, 0.2
+
+    def mean_log_prob(b: float) -> float:
+        z = np.maximum(x - b, s * (x - b))
+        return float(weight @ (-0.5 * z * z + np.log(s) * (x < b)))
+
+    f, b = Affine(1, dtype=np.float64), 0.3
+    f.loc.assign([b])
+    flow = Flow(Composite([f, LeakyReLU(s)]), Independent(Normal(np.zeros(1), np.zeros(1)), 1))
+    every = slice(None, None, 100)
+    np.sum(flow.log_prob(x[every, None]) * (100 * weight[every])).backward()
+    true = (mean_log_prob(b + 0.01) - mean_log_prob(b - 0.01)) / 0.02
+    assert true - float(np.asarray(f.loc.grad)[0]) == pytest.approx(np.log(s) * stats.norm.pdf(b), abs=1e-4)
