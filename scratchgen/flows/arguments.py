@@ -21,3 +21,17 @@ def require_int(name: str, value: Any, least: int = 1) -> None:
         raise TypeError(f"{name} is {value!r}; it must be an int")
     if value < least:
         raise ValueError(f"{name} is {value}; it must be at least {least}")
+
+
+def require_vectors(x: Any, dims: int) -> None:
+    """Refuse what is not (B, D).
+
+    Raises:
+        ValueError: with both shapes.
+    """
+    shape = np.shape(x)
+    if len(shape) != 2 or shape[1] != dims:
+        hint = "; one x is x[None]" if shape == (dims,) else ""
+        if len(shape) > 2 and np.prod(shape[1:]) == dims:
+            hint = f": x.reshape(-1, {dims})"
+        raise ValueError(f"x has shape {shape}; it must be (B, {dims}){hint}")

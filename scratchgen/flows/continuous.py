@@ -32,10 +32,11 @@ import numpy as np
 from scratchgen.autodiff import Tensor
 from scratchgen.autodiff.modes import recording
 from scratchgen.distributions.distribution import values
+from scratchgen.flows.arguments import require_vectors
 from scratchgen.flows.divergence import with_divergence
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn import MLP, Module
-from scratchgen.nn.inputs import check_features, check_sizes
+from scratchgen.nn.inputs import check_sizes
 from scratchgen.random import Rng
 
 
@@ -60,7 +61,7 @@ class Velocity(Module):
 
     def forward(self, x: Any, t: float, context: Any = None) -> Any:
         """v(x, t), (B, D)."""
-        check_features(x, self.dims, "Velocity")
+        require_vectors(x, self.dims)
         parts = [x, np.full((len(x), 1), t, x.dtype)] + ([] if context is None else [context])
         return self.net(np.concatenate(parts, axis=1))
 

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff.shapes import scatter_add
+from scratchgen.flows.arguments import require_vectors
 from scratchgen.flows.scalar_maps import ScalarMap, require_scalar_map
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn import Module
@@ -124,17 +125,3 @@ def alternating(dims: int, layer: int) -> np.ndarray:
     (array([1, 0, 1, 0, 1]), array([0, 1, 0, 1, 0]))
     """
     return (np.arange(dims) + layer) % 2 == 0
-
-
-def require_vectors(x: Any, dims: int) -> None:
-    """Refuse what is not (B, D).
-
-    Raises:
-        ValueError: with both shapes.
-    """
-    shape = np.shape(x)
-    if len(shape) != 2 or shape[1] != dims:
-        hint = "; one x is x[None]" if shape == (dims,) else ""
-        if len(shape) > 2 and np.prod(shape[1:]) == dims:
-            hint = f": x.reshape(-1, {dims})"
-        raise ValueError(f"x has shape {shape}; it must be (B, {dims}){hint}")

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, solve_triangular
+from scratchgen.flows.arguments import require_vectors
 from scratchgen.flows.transform import Mapped, Transform
-from scratchgen.nn.inputs import check_features, check_sizes
+from scratchgen.nn.inputs import check_sizes
 from scratchgen.random import Rng, generator
 
 
@@ -63,7 +64,7 @@ class Orthogonal(Transform):
 
     def turned(self, h: Any, transpose: bool) -> Mapped:
         """h − h V S⁻¹ Vᵀ, for which Sᵀ yᵀ = (h V)ᵀ is solved; without the transpose, the same with Sᵀ for S."""
-        check_features(h, len(self.V), "Orthogonal")
+        require_vectors(h, len(self.V))
         empty = np.flatnonzero(~self.V.data.any(axis=0))
         if empty.size:
             raise ValueError(f"columns {empty.tolist()} of V are 0, and have no direction to reflect")

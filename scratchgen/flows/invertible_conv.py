@@ -21,11 +21,11 @@ from scratchgen.random import Rng
 
 
 class InvertibleConv(Transform):
-    """z_p = x_p W (1) for images (B, H, W, C), a rotation of the channels at first.
+    """z_p = x_p W (1) for images (B, H, W, C), with an orthogonal W at first.
 
     Args:
         channels: C.
-        rng: draws the rotation.
+        rng: draws W among all orthogonal matrices.
         lu: whether W is kept as P L U, which saves the determinant's O(C³), or as a full matrix.
         dtype: of W.
 

@@ -24,14 +24,15 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, solve_triangular
 from scratchgen.distributions.distribution import values
+from scratchgen.flows.arguments import require_vectors
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn.initialisations import orthogonal
-from scratchgen.nn.inputs import check_features, check_sizes
+from scratchgen.nn.inputs import check_sizes
 from scratchgen.random import Rng
 
 
 class FullLinear(Transform):
-    """z = x W (1), a rotation at first.
+    """z = x W (1), with an orthogonal W at first.
 
     Args:
         dims: D.
@@ -57,13 +58,13 @@ class FullLinear(Transform):
 
     def forward(self, x: Any, context: Any = None) -> Mapped:
         """Data → noise: x W."""
-        check_features(x, len(self.W), "FullLinear")
+        require_vectors(x, len(self.W))
         require_invertible(self.W.data)
         return x @ self.W, for_each_row(np.linalg.slogdet(self.W)[1], x)
 
     def inverse(self, z: Any, context: Any = None) -> Mapped:
         """Noise → data: x with x W = z, so Wᵀ xᵀ = zᵀ."""
-        check_features(z, len(self.W), "FullLinear")
+        require_vectors(z, len(self.W))
         require_invertible(self.W.data)
         return np.linalg.solve(self.W.T, z.T).T, for_each_row(-np.linalg.slogdet(self.W)[1], z)
 
@@ -91,17 +92,17 @@ class Triangular(Transform):
 
     def forward(self, x: Any, context: Any = None) -> Mapped:
         """Data → noise: x T."""
-        check_features(x, len(self.entries), "Triangular")
+        require_vectors(x, len(self.entries))
         return x @ upper(self.entries), for_each_row(np.trace(self.entries), x)
 
     def inverse(self, z: Any, context: Any = None) -> Mapped:
         """Noise → data: x_1 first, from z_1 = x_1 T_11; then x_2 …"""
-        check_features(z, len(self.entries), "Triangular")
+        require_vectors(z, len(self.entries))
         return solve_right(z, upper(self.entries), lower=False), for_each_row(-np.trace(self.entries), z)
 
 
 class LULinear(Transform):
-    """z = x P L (U + diag(s e^a)) (3), a rotation at first.
+    """z = x P L (U + diag(s e^a)) (3), orthogonal at first.
 
     Args:
         dims: D.
@@ -138,12 +139,12 @@ class LULinear(Transform):
 
     def forward(self, x: Any, context: Any = None) -> Mapped:
         """Data → noise: x W."""
-        check_features(x, len(self.factors), "LULinear")
+        require_vectors(x, len(self.factors))
         return x @ self.matrix(), for_each_row(np.trace(self.factors), x)
 
     def inverse(self, z: Any, context: Any = None) -> Mapped:
         """Noise → data: first x P L, then x P, then x, as P⁻¹ = Pᵀ."""
-        check_features(z, len(self.factors), "LULinear")
+        require_vectors(z, len(self.factors))
         x = solve_right(solve_right(z, upper(self.factors, self.signs), lower=False), self.lower(), lower=True)
         return x @ self.P.T, for_each_row(-np.trace(self.factors), z)
 

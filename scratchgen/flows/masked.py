@@ -33,7 +33,7 @@ import numpy as np
 
 from scratchgen.autodiff.shapes import scatter_add
 from scratchgen.autoregressive.masks import masks, permutation
-from scratchgen.flows.coupling import require_vectors
+from scratchgen.flows.arguments import require_vectors
 from scratchgen.flows.scalar_maps import ScalarMap, require_scalar_map
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn import MaskedLinear, Module

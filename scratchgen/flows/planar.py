@@ -25,10 +25,11 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, softplus
 from scratchgen.distributions.distribution import values
+from scratchgen.flows.arguments import require_vectors
 from scratchgen.flows.root import solve_increasing
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn.initialisations import normal
-from scratchgen.nn.inputs import check_features, check_sizes
+from scratchgen.nn.inputs import check_sizes
 from scratchgen.random import Rng, generator
 
 
@@ -64,7 +65,7 @@ class Planar(Transform):
 
     def forward(self, x: Any, context: Any = None) -> Mapped:
         """Data → noise (1), in closed form."""
-        check_features(x, len(self.w), "Planar")
+        require_vectors(x, len(self.w))
         u, product = self.direction()
         a = x @ self.w + self.b  # (B,)
         return x + np.tanh(a)[:, None] * u, np.log(slope(a, product))
@@ -75,7 +76,7 @@ class Planar(Transform):
         Raises:
             ArithmeticError: where the search does not converge, with the residual.
         """
-        check_features(z, len(self.w), "Planar")
+        require_vectors(z, len(self.w))
         u, product = self.direction()
         y = z @ self.w + self.b
         reach = np.abs(values(product)) + 1  # as |a − y| = |m tanh a|, and a little more for rounding

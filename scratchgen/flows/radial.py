@@ -24,9 +24,10 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, softplus
 from scratchgen.distributions.distribution import values
+from scratchgen.flows.arguments import require_vectors
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn.initialisations import normal
-from scratchgen.nn.inputs import check_features, check_sizes
+from scratchgen.nn.inputs import check_sizes
 from scratchgen.random import Rng
 
 
@@ -57,7 +58,7 @@ class Radial(Transform):
 
     def forward(self, x: Any, context: Any = None) -> Mapped:
         """Data → noise (1)."""
-        check_features(x, len(self.centre), "Radial")
+        require_vectors(x, len(self.centre))
         alpha, s = np.exp(self.log_alpha), softplus(self.raw_beta)
         r = np.linalg.norm(x - self.centre, axis=1)
         stretch = (r + s) / (alpha + r)  # 1 + β / (α + r)
@@ -65,7 +66,7 @@ class Radial(Transform):
 
     def inverse(self, z: Any, context: Any = None) -> Mapped:
         """Noise → data, by the root of a quadratic equation."""
-        check_features(z, len(self.centre), "Radial")
+        require_vectors(z, len(self.centre))
         alpha, s = np.exp(self.log_alpha), softplus(self.raw_beta)
         R = np.linalg.norm(z - self.centre, axis=1)
         # the two roots have the product −α R, so the smaller one follows from the larger without cancellation

@@ -27,11 +27,12 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor
 from scratchgen.distributions.distribution import values
+from scratchgen.flows.arguments import require_vectors
 from scratchgen.flows.householder import Orthogonal
 from scratchgen.flows.root import solve_increasing
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn.initialisations import normal
-from scratchgen.nn.inputs import check_features, check_sizes
+from scratchgen.nn.inputs import check_sizes
 from scratchgen.random import Rng, generator
 
 
@@ -80,7 +81,7 @@ class Sylvester(Transform):
     def forward(self, x: Any, context: Any = None) -> Mapped:
         """Data → noise (1), in closed form."""
         Q, R, R_in = self.matrices()
-        check_features(x, len(Q), "Sylvester")
+        require_vectors(x, len(Q))
         a = x @ Q @ R_in.T + self.b  # (B, M), as each row is a transposed vector
         return x + np.tanh(a) @ R.T @ Q.T, log_det(a, R, R_in)
 
@@ -91,7 +92,7 @@ class Sylvester(Transform):
             ArithmeticError: where the search does not converge, with the residual.
         """
         Q, R, R_in = self.matrices()
-        check_features(z, len(Q), "Sylvester")
+        require_vectors(z, len(Q))
         along = z @ Q
         v: dict[int, Any] = {}
         a: dict[int, Any] = {}

@@ -190,7 +190,7 @@ def test_the_density_integrates_to_1() -> None:
         (lambda: ContinuousFlow(Rest(), steps=0), ValueError, "steps is 0"),
         (lambda: ContinuousFlow(Rest), TypeError, "velocity is a type; it must be a Module"),  # type: ignore[arg-type]
         (lambda: Velocity(0, [2], 0), ValueError, "dims is 0"),
-        (lambda: Velocity(2, [2], 0)(np.ones((4, 3), np.float32), 0.0), ValueError, "Velocity wants"),
+        (lambda: Velocity(2, [2], 0)(np.ones((4, 3), np.float32), 0.0), ValueError, r"it must be \(B, 2\)"),
         (lambda: ContinuousFlow(Rest(), probes=np.ones((1, 2)))(X), ValueError, r"\(1, 2\); they must be \(K, 3\)"),
         (lambda: ContinuousFlow(Rest(), probes=np.ones((1, 5, 3)))(X), ValueError, r"or \(K, 4, …\)"),
     ],

@@ -189,9 +189,10 @@ def no_plane() -> Planar:
         (lambda: Radial(0, 0), "dims is 0"),
         (lambda: Sylvester(2, 0, width=3), "width is 3; there are only dims=2"),
         (lambda: Sylvester(2, 0, width=0), "width is 0"),
-        (lambda: Planar(2, 0)(np.ones((4, 3))), "Planar wants"),
-        (lambda: Radial(2, 0)(np.ones((4, 3))), "Radial wants"),
-        (lambda: Sylvester(2, 0)(np.ones((4, 3))), "Sylvester wants"),
+        (lambda: Planar(2, 0)(np.ones((4, 3))), r"x has shape \(4, 3\); it must be \(B, 2\)"),
+        (lambda: Planar(2, 0)(np.ones((4, 5, 2))), r"it must be \(B, 2\)"),
+        (lambda: Radial(2, 0)(np.ones((4, 3))), r"x has shape \(4, 3\); it must be \(B, 2\)"),
+        (lambda: Sylvester(2, 0)(np.ones((4, 3))), r"x has shape \(4, 3\); it must be \(B, 2\)"),
     ],
 )
 def test_what_is_refused(call: Any, message: str) -> None:
