@@ -2,7 +2,8 @@
 
     p(x) = ∏_j σ(l_j)^x[j] σ(−l_j)^(1 − x[j]),   l_j a function of x[<j]                       (1)
 
-The subclasses differ in how l_j is computed: by one regression, or by a hidden layer.
+So p(x[j] = 1 | x[<j]) = σ(l_j), of the *logit* l_j, with σ(l) = 1/(1 + e⁻ˡ) and 1 − σ(l) = σ(−l). The subclasses differ
+in how l_j is computed: by a regression (``fvsbn``), or by a hidden layer (``nade``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scratchgen.autoregressive.model import Autoregressive
 from scratchgen.distributions import Bernoulli
 from scratchgen.distributions.arguments import floats, require
 from scratchgen.nn.inputs import check_features, check_sizes
+from scratchgen.random import Rng
 
 
 class BitModel(Autoregressive):
@@ -43,12 +45,13 @@ class BitModel(Autoregressive):
     def network(self, x: Any) -> Any:
         """The logits l (1) of all bits, (B, D), from x (B, D); that of x[j] may depend on x[<j] only."""
 
-    def conditionals(self, x: Any, context: Any = None) -> Bernoulli:
+    def conditionals(self, x: Any, context: Any = None, rng: Rng | None = None) -> Bernoulli:
         """p(x[j] | x[<j]) for all j, a batch (B, D).
 
         Args:
             x: (B, D), 0 or 1, of the dtype of the parameters, or integers or bools.
             context: None; the simple models take none.
+            rng: not used; there is no dropout.
 
         Raises:
             TypeError: for another float dtype.

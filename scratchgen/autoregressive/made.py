@@ -1,12 +1,13 @@
 """MADE: a network of masked layers, whose outputs for x[j] see x[<j] only (lecture p. 10).
 
-    h⁰ = the context, and the features of x                                                    (1)
-    hˡ = φ(hˡ⁻¹ (Wˡ ∘ Mˡ) + bˡ)                                                                (2)
-    numbers of all p(x[j] | x[<j]) = hᴸ (V ∘ M) + c  [ + h⁰ (A ∘ M') ]                         (3)
+    h⁰ = the context, C numbers, and the features of x, F of each component                    (1)
+    hˡ = φ(hˡ⁻¹ (Wˡ ∘ Mˡ) + bˡ),   l = 1 … L                                                   (2)
+    y  = hᴸ (V ∘ M) + c  [ + h⁰ (A ∘ M') ]        P numbers for each p(x[j] | x[<j])           (3)
 
+Features and numbers are what enters for a component and what comes out for it, by the kind of data: see ``outputs``.
 It is an ordinary network but for the masks M, which see to it that no path leads from x[j] to its own output, or to one
-before it: ``masks`` has the rule. So all D conditionals, and log p(x), cost one pass. The last term of (3), direct
-connections, is optional. Without hidden layers (3) is a linear model of each conditional.
+before it: ``masks`` has the rule, and ∘ multiplies elements. So all D conditionals, and log p(x), cost one pass. The
+last term of (3), direct connections, is optional. Without hidden layers (3) is a linear model of each conditional.
 
 The rule works for any order of the components. The weights belong to components, not to positions in the order, so
 one set of weights serves many orders: see ``with_order``, and ``order_mixture``.
@@ -100,8 +101,8 @@ class MADE(Autoregressive):
         return self.permutation
 
     def masks(self, hidden: Sequence[int], rng: Rng | None = None) -> list[np.ndarray]:
-        """The masks of layers of these widths: those of the components, repeated for their features and numbers."""
-        result = masks(self.order, hidden, self.context, self.complete, rng)
+        """The masks (2) and (3) of layers of these widths; without any, that of the direct connections."""
+        result = masks(self.order, hidden, self.context, self.complete, rng)  # for one number in and out a component
         inputs = [1] * self.context + [self.output.features] * self.dims
         result[0] = np.repeat(result[0], inputs, axis=0)  # (C + D F, …)
         result[-1] = np.repeat(result[-1], self.output.numbers, axis=1)  # (…, D P)
@@ -170,17 +171,3 @@ class MADE(Autoregressive):
             raise ValueError(f"context has shape {context.shape}; it must be ({rows}, {self.context})")
         require("context", context, np.isfinite, "it must be finite")
         return context
-
-    def loss(self, x: Any, *context_and_rng: Any) -> Tensor:
-        """−log p(x), averaged over the batch, in nats per example: ``loss(x, rng)`` or ``loss(x, context, rng)``.
-
-        In training with dropout, which ``rng`` draws.
-
-        Raises:
-            ValueError: for an empty batch; in training with dropout, without an rng.
-        """
-        if len(x) == 0:
-            raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
-        context = context_and_rng[0] if len(context_and_rng) > 1 else None
-        rng = context_and_rng[-1] if context_and_rng else None
-        return -np.sum(self.conditionals(x, context, rng).log_prob(x)) / len(x)

@@ -3,13 +3,13 @@
     log p(x) = Σ_j log p(x[j] | x[<j])                                                         (1)
     x[j] = F_j⁻¹(u[j]; x[<j]),  u[j] uniform on [0, 1)                                         (2)
 
-Here x[<j] are the components that come before j in the *order* of the model, and F_j is the distribution function of
-p(x[j] | x[<j]), as ``inverse`` inverts it for densities, levels and mixtures. All conditionals of a given x are
-computed in one pass, so that log p(x) and its gradient cost no more than a network does. Sampling (2) cannot be done in
-one: each component needs those before it.
+x has D components, x[<j] are those that come before j in the *order* of the model, and F_j is the distribution
+function of p(x[j] | x[<j]), which ``inverse`` inverts. Equations count from 1, as the lecture does; code from 0.
 
-A subclass writes ``conditionals``, and must see to it that the conditional of x[j] depends on x[<j] only. ``sample``
-fills x from a blank one, and so relies on it.
+All conditionals of a given x are computed in one pass, so log p(x) and its gradient cost no more than a network does.
+Sampling (2) takes D steps, since each component needs those before it: ``sample`` begins with zeros, and replaces one
+column after the other. So a subclass, which writes ``conditionals``, must see to it that the conditional of x[j]
+depends on x[<j] only: else it would depend on zeros that are no part of x.
 """
 
 from __future__ import annotations
@@ -47,12 +47,13 @@ class Autoregressive(Module, ABC):
         return np.arange(self.dims)
 
     @abstractmethod
-    def conditionals(self, x: Any, context: Any = None) -> Distribution:
+    def conditionals(self, x: Any, context: Any = None, rng: Rng | None = None) -> Distribution:
         """p(x[j] | x[<j]) for all j in one pass: a batch (B, D) of distributions.
 
         Args:
             x: (B, D).
             context: (B, C), what all conditionals may depend on, for models that take it.
+            rng: draws the dropout in training, for models that have it.
         """
 
     def log_prob(self, x: Any, context: Any = None) -> Any:
@@ -62,13 +63,16 @@ class Autoregressive(Module, ABC):
     def loss(self, x: Any, *context_and_rng: Any) -> Tensor:
         """−log p(x), averaged over the batch, in nats per example: ``loss(x, rng)`` or ``loss(x, context, rng)``.
 
+        That is how ``training.fit`` calls it: with the arrays of a batch, then the rng, which draws the dropout.
+
         Raises:
-            ValueError: for an empty batch.
+            ValueError: for an empty batch; in training with dropout, without an rng.
         """
         if len(x) == 0:
             raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
         context = context_and_rng[0] if len(context_and_rng) > 1 else None
-        return -np.mean(self.log_prob(x, context))
+        rng = context_and_rng[-1] if context_and_rng else None
+        return -np.sum(self.conditionals(x, context, rng).log_prob(x)) / len(x)
 
     def conditional(self, x: np.ndarray, j: int, context: Any = None) -> Distribution:
         """p(x[j] | x[<j]) for one j, a batch (B,); a subclass may have a way that is cheaper than all D of them."""
@@ -117,7 +121,7 @@ class Autoregressive(Module, ABC):
         return x
 
     def keep_given(self, x: np.ndarray, given: Any, known: Any) -> int:
-        """Write the given values into x, and say how many components, the first of the order, they are."""
+        """Write the given values into x, (n, D), and return how many they are: the first so many of the order."""
         if given is None:
             if known is not None:
                 raise ValueError("known says which components are given: pass their values as given")

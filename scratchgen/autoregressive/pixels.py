@@ -7,9 +7,9 @@ others; [ ] is 1 for what is true, else 0:
 
 The first half alone would do; the second tells the network from the start that levels 7 and 8 are alike.
 
-A draw takes D passes of the network, one for each pixel, which compute all D conditionals and use one of them. The
-passes could stop at the row that is drawn, for half the time; but then sums are added up in another order, and the last
-bits of a conditional would depend on how it was asked for.
+A draw takes D passes of the network, one for each of the D pixels, which compute all conditionals and use one of them.
+The passes could stop at the row that is drawn, for half the time; but then sums are added up in another order, and the
+last bits of a conditional would depend on how it was asked for.
 """
 
 from __future__ import annotations
@@ -92,13 +92,3 @@ class PixelModel(Autoregressive):
             hint = f": x.reshape(-1, {self.dims})" if x.ndim != 2 and x.size and x.size % self.dims == 0 else ""
             raise ValueError(f"x has shape {x.shape}, expected (batch, {self.dims}){hint}")
         return Categorical(self.network(level_code(x, self.levels, self.dtype), rng))
-
-    def loss(self, x: Any, rng: Rng | None = None) -> Tensor:
-        """−log p(x), averaged over the batch, in nats per image; with dropout in training, which ``rng`` draws.
-
-        Raises:
-            ValueError: for an empty batch; in training, without an rng.
-        """
-        if len(x) == 0:
-            raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
-        return -np.sum(self.conditionals(x, rng=rng).log_prob(x)) / len(x)

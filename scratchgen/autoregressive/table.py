@@ -26,6 +26,7 @@ from scratchgen.distributions.categorical import require_logits
 from scratchgen.distributions.distribution import values
 from scratchgen.nn.embedding import check_tokens
 from scratchgen.nn.inputs import check_sizes
+from scratchgen.random import Rng
 
 MOST = 2**24  # entries of a table
 
@@ -125,7 +126,7 @@ class ProbabilityTable(Autoregressive):
             log_p.append(logsumexp(log_p[-1], axis=-1))
         return log_p[::-1]
 
-    def conditionals(self, x: Any, context: Any = None) -> Categorical:
+    def conditionals(self, x: Any, context: Any = None, rng: Rng | None = None) -> Categorical:
         """p(x[j] | x[<j]) (3) for all j, a batch (B, D).
 
         After what is impossible anything might come: there all symbols are alike.
@@ -133,6 +134,7 @@ class ProbabilityTable(Autoregressive):
         Args:
             x: integers (B, D).
             context: a table takes none.
+            rng: not used; there is no dropout.
 
         Raises:
             TypeError: for x that are no integers.

@@ -5,12 +5,12 @@
     h        ← block(h), for each block          see ``nn.transformer_block``
     logits_t = norm(h_t) W,   p(x[t] | x[<t]) = softmax(logits_t)                               (3)
 
-The input is x moved on by one, with a start symbol before it, so that x[1] has its conditional too. Blocks look back
-only, so logits_t has seen x[<t]. With *tied* weights, W is E transposed, without its row for the start; else there is a
-bias beside it.
+The input is x moved on by one, with a start symbol before it, so that x[1] has its conditional too. Blocks let a
+position look at itself and back, so logits_t has seen x[<t] and no more. The norm is ``LayerNorm``. With *tied*
+weights, W is E transposed, without its row for the start; else there is a bias beside it.
 
-While symbols are drawn one by one, the keys and values of those before stay what they were: kept, each new symbol costs
-one position instead of all.
+While symbols are drawn one by one, the keys and values (``nn.attention``) of the positions before stay what they were.
+Kept in a *cache*, they need not be computed again: each new symbol costs the pass of one position instead of all.
 
 Sources: Radford et al., Language models are unsupervised multitask learners, 2019; tied weights: Press and Wolf,
 arXiv:1608.05859.
@@ -40,7 +40,8 @@ class Transformer(Autoregressive):
 
     Args:
         levels: V, how many symbols there are.
-        dims: D, the length of the longest sequence, its context.
+        dims: D, the length of the longest sequence: what is called the context of a language model, and is not the
+            ``context`` of other models here.
         width, heads, layers: the features at each position, the heads of each attention, the number of blocks.
         rng: draws the weights.
         dropout: the rate in all branches of the blocks.
@@ -98,12 +99,6 @@ class Transformer(Autoregressive):
         """p(x[j] | x[<j]) for one j, a batch (B,), from the first j + 1 positions alone."""
         return Categorical(self.conditionals(x[:, : j + 1], context).logits.data[:, j])
 
-    def loss(self, x: Any, rng: Rng | None = None) -> Tensor:
-        """−log p(x), averaged over the batch, in nats per sequence."""
-        if len(x) == 0:
-            raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
-        return -np.mean(np.sum(self.conditionals(x, rng=None if rng is None else generator(rng)).log_prob(x), axis=-1))
-
     def shifted(self, x: Any) -> np.ndarray:
         """The inputs (1) for x, (B, T), once x is known to fit."""
         check_tokens(x, self.levels)
@@ -119,6 +114,7 @@ class Transformer(Autoregressive):
 
     def network(self, h: Any, rng: Rng | None = None) -> Tensor:
         """All that comes after the embedding: h (2), (B, T, width), → logits (3), (B, T, V)."""
+        rng = None if rng is None else generator(rng)  # one for all: a seed would give each branch the same dropout
         for block in self.blocks:
             h = block(h, rng)
         return self.logits(h)

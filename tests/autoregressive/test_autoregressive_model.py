@@ -35,7 +35,7 @@ class Chain(Autoregressive):
     def order(self) -> np.ndarray:
         return self.permutation
 
-    def conditionals(self, x: Any, context: Any = None) -> Distribution:
+    def conditionals(self, x: Any, context: Any = None, rng: Any = None) -> Distribution:
         back = np.argsort(self.permutation)
         output = (x[:, self.permutation] @ self.W + self.b)[:, back]
         output = output if context is None else output + context

@@ -73,6 +73,7 @@ def test_all_sequences_have_probability_one(tied: bool) -> None:
 def test_the_loss_is_the_mean_over_sequences_of_the_sum_over_symbols() -> None:
     net = model(dropout=0.3).train()
     log_p = net.conditionals(SOME, rng=np.random.default_rng(5)).log_prob(SOME).data
+    np.testing.assert_array_equal(net.conditionals(SOME, rng=5).log_prob(SOME).data, log_p)  # one stream, not one seed
     assert abs(net.loss(SOME, 5).item() + log_p.sum() / 4) < 1e-13
     assert abs(net.eval().loss(SOME).item() + net.log_prob(SOME).data.mean()) < 1e-13
 
