@@ -1,18 +1,19 @@
 """n-grams: the next symbol by counting what followed the last n − 1 symbols before. The baseline of a language model.
 
-    p_0(c) = 1 / V                                                                             (1)
-    p_m(c | s) = (count(s c) + α V q(c)) / (count(s) + α V),  s the last m − 1 symbols          (2)
-    q = p_{m−1}(c | s without its oldest symbol)     smoothing "interpolated"                   (3)
-    q = p_0                                          smoothing "add", then α V q = α            (4)
-    p(x[1..L]) = ∏_t p_m(x[t] | x[t−m+1..t−1]),  m = min(t, n)                                  (5)
+After a context s of m symbols, each one of V, the next symbol is c with probability
 
-count(s) is Σ_c count(s c), so each conditional (2) sums to 1, whatever q is, if q does. α V is how many observations
-the prior guess q is worth. With (4) all symbols are guessed alike after a context that was not seen; with (3) the guess
-is that of the shorter context, which was seen more often.
+    p_m(c | s) = (count(s c) + α V q(c)) / (count(s) + α V),   count(s) = Σ_c count(s c)       (1)
+    q = p_{m−1}(c | s without its oldest symbol),  1/V for m = 0     smoothing "interpolated"  (2)
+    q = 1/V                                                          smoothing "add"           (3)
+    p(x[1..L]) = ∏_t p_m(x[t] | x[t−m..t−1]),  m = min(t, n) − 1                               (4)
 
-Sources: (2, 3) D. MacKay and L. Bauman Peto, *A hierarchical Dirichlet language model*, Natural Language Engineering 1
-(1995), with one α for all orders; (4) D. Jurafsky and J. Martin, *Speech and Language Processing*, chapter on n-gram
-language models, "add-k smoothing". Lecture page 10: (5) is the chain rule with a memory of n − 1 symbols.
+In (1) the guess q weighs as much as α V observations. It sums to 1 over c, and so does p_m. With (3), which adds α to
+each count, a context that was not seen makes all symbols alike; with (2) the guess is that of the shorter context,
+which was seen more often. (4) is the chain rule of lecture page 10, with a memory of n − 1 symbols.
+
+Sources: (2) D. MacKay and L. Bauman Peto, *A hierarchical Dirichlet language model*, Natural Language Engineering 1
+(1995), with one α for all m; (3) D. Jurafsky and J. Martin, *Speech and Language Processing*, chapter on n-gram
+language models, "add-k smoothing".
 """
 
 from __future__ import annotations
@@ -21,21 +22,23 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.autoregressive.inverse import interval
+from scratchgen.autoregressive.model import uniform_numbers
 from scratchgen.distributions.arguments import require, unmasked
-from scratchgen.random import Rng, generator
+from scratchgen.random import Rng
 
 SMOOTHINGS = ("interpolated", "add")
 
 
 class NGram:
-    """The model (5), by the counts of one stream of symbols.
+    """The model (4) of sequences of any length, by the counts of one stream of symbols.
 
     Args:
         tokens: (N,) integers 0 … V − 1, the stream to count in.
         symbols: V.
         n: symbols in a window, context and next one; 1 has no context.
         alpha: α, above 0.
-        smoothing: "interpolated" (3) or "add" (4).
+        smoothing: "interpolated" (2) or "add" (3).
 
     Raises:
         TypeError: for tokens that are no integers, or a number of another type.
@@ -62,18 +65,18 @@ class NGram:
             raise ValueError(f"{symbols} symbols make {symbols}^{n} windows, more than 64 bits can number; lower n")
         self.symbols, self.n, self.alpha, self.smoothing = int(symbols), int(n), float(alpha), smoothing
         stream = self.checked("tokens", tokens, axes=1)
-        # counts[m] are the windows of m + 1 symbols that occur, as numbers in base V, sorted; and how often each does.
+        # counts[m]: the windows s c of m + 1 symbols that occur, as numbers in base V, sorted; and how often each does.
         self.counts = []
         for m in range(self.n):
             windows = (
                 np.lib.stride_tricks.sliding_window_view(stream, m + 1) if len(stream) > m else np.empty((0, m + 1))
             )
             self.counts.append(np.unique(self.numbered(windows.astype(np.int64)), return_counts=True))
-        # The same of contexts: a window without its last symbol. The end of the stream, that nothing follows, is none.
+        # contexts[m]: the same of s alone, by (1). So the end of the stream, after which nothing comes, does not count.
         self.contexts = [summed(keys // self.symbols, counts) for keys, counts in self.counts]
 
     def probabilities(self, contexts: Any) -> np.ndarray:
-        """p(c | s) (2) for all c, (B, V), of contexts (B, m); of more than n − 1 symbols the last n − 1 are used.
+        """p_m(c | s) (1) for all c, (B, V), of contexts (B, m); of more than n − 1 symbols the last n − 1 are used.
 
         Raises:
             TypeError, ValueError: for contexts that are not (B, m) symbols.
@@ -83,17 +86,17 @@ class NGram:
         return self.smoothed(recent[:, None, :], np.arange(self.symbols))
 
     def smoothed(self, contexts: np.ndarray, following: np.ndarray) -> np.ndarray:
-        """p(c | s) (2) of contexts (…, m) and symbols that follow them, with shapes that broadcast; m < n."""
+        """p_m(c | s) (1) of contexts (…, m) and symbols that follow them, with shapes that broadcast; m < n."""
         V, longest = self.symbols, contexts.shape[-1]
-        p = np.full((), 1 / V)  # (1)
+        p = np.full((), 1 / V)
         for m in range(longest + 1) if self.smoothing == "interpolated" else [longest]:
             s = self.numbered(contexts[..., longest - m :])
             joint, given = found(self.counts[m], s * V + following), found(self.contexts[m], s)
-            p = (joint + self.alpha * V * p) / (given + self.alpha * V)  # (2)
+            p = (joint + self.alpha * V * p) / (given + self.alpha * V)  # (1), q is the p of the round before
         return p
 
     def log_prob(self, x: Any) -> np.ndarray:
-        """log p(x) (5) in nats, (B,), of sequences (B, L).
+        """log p(x) (4) in nats, (B,), of sequences (B, L).
 
         Raises:
             TypeError, ValueError: for x that is not (B, L) symbols.
@@ -119,30 +122,24 @@ class NGram:
         return -float(self.log_prob(stream[None])[0]) / len(stream)
 
     def sample(self, n: int, length: int, rng: Rng | None = None, uniforms: Any = None) -> np.ndarray:
-        """n sequences (5), (n, length) int64.
+        """n sequences (4), (n, length) int64.
 
         Args:
-            uniforms: (n, length) in [0, 1), in place of rng: a symbol is the first whose cumulative probability exceeds
-                its uniform number.
+            n, length: how many, and how long.
+            rng: draws one uniform number for each symbol.
+            uniforms: the uniform numbers themselves, (n, length) in [0, 1), instead of ``rng``: a symbol is the first
+                whose cumulative probability exceeds its number.
 
         Raises:
-            TypeError: without rng and uniforms.
+            TypeError: without rng and uniforms; for n that is no int.
             ValueError: for a negative n or length; for uniforms of another shape, or outside [0, 1).
         """
-        if n < 0 or length < 0:
-            raise ValueError(f"n is {n} and length is {length}; both must be 0 or more")
-        if uniforms is None:
-            if rng is None:
-                raise TypeError("sample needs rng, or the uniforms themselves")
-            uniforms = generator(rng).random((n, length))
-        u = np.asarray(uniforms, np.float64)
-        if u.shape != (n, length):
-            raise ValueError(f"uniforms has shape {u.shape}; with n={n} and length={length} it must be {(n, length)}")
-        require("uniforms", u, lambda value: (value >= 0) & (value < 1), "they must be in [0, 1)")
+        if length < 0:
+            raise ValueError(f"length is {length}; it must be 0 or more")
+        u = uniform_numbers(n, length, rng, uniforms)
         x = np.empty((n, length), np.int64)
         for t in range(length):
-            cumulative = np.cumsum(self.probabilities(x[:, :t][:, -self.n :]), axis=1)
-            x[:, t] = (cumulative <= u[:, t, None] * cumulative[:, -1:]).sum(axis=1)
+            x[:, t] = interval(self.probabilities(x[:, :t][:, -self.n :]), u[:, t])[0]
         return x
 
     def numbered(self, windows: np.ndarray) -> np.ndarray:

@@ -138,8 +138,8 @@ PLANTS: dict[str, tuple[Any, str, str, Callable[..., None]]] = {
     "nats with the wrong sign": (NGram.nats, "return -float", "return float", chain_rule),
     # draws
     "drawn from an older context": (NGram.sample, "[:, -self.n :]", "[:, : self.n - 1]", uniforms),
-    "drawn by 1 − u": (NGram.sample, "u[:, t, None]", "(1 - u[:, t, None])", uniforms),
-    "the uniform number of the first symbol": (NGram.sample, "u[:, t, None]", "u[:, :1]", uniforms),
+    "drawn by 1 − u": (NGram.sample, "u[:, t]", "1 - u[:, t]", uniforms),
+    "the uniform number of the first symbol": (NGram.sample, "u[:, t]", "u[:, 0]", uniforms),
 }
 
 
