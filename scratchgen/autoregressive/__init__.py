@@ -1,13 +1,15 @@
 """Autoregressive models (lecture p. 10): log p(x) = Σ_j log p(x[j] | x[1..j−1]).
 
-Read in this order:
+Read in this order; what begins with nn. is in the folder ``scratchgen/nn``:
 
-    what all such models share        model, and inverse, how a component is drawn by a uniform number of its own
+    what all such models share        model, and inverse: how a component is drawn by a uniform number of its own
     models that only count            table, with a number for each x, and ngram, the baseline of a language model
-    networks with masks               masks, which weights there may be; fvsbn and nade, for bits, as in bits;
-                                      made, with outputs for data of every kind; order_mixture, many orders at once
-    images with grey levels           pixels, causal_conv, pixelcnn
-    language                          transformer; truncation, other ways to draw from it; streams, texts of any length
+    the simplest networks, for bits   bits: what both share; masks: which weights may stay; fvsbn, nade
+    masked networks                   nn.masked, a layer, and nn.masked_product, how it saves time; outputs: data of
+                                      every kind; made; order_mixture: many orders at once
+    images with grey levels           nn.causal, convolutions into the past; pixels, causal_conv, pixelcnn
+    language                          nn.attention, nn.transformer_block; transformer; truncation: other ways to draw
+                                      from it; streams: texts of any length
 """
 
 from scratchgen.autoregressive.causal_conv import CausalConvNet

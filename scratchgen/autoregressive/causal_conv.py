@@ -1,15 +1,16 @@
 """A causal convolution net: the pixels as one sequence, and dilated convolutions over it (lecture p. 10).
 
-The first layer, a causal convolution A of type A, sees the pixels before, by their code (``pixels``). The layers above,
-B of type B, see what is known at the place itself and at earlier ones: see ``nn.causal`` for both types. With gated
-activations and residual connections,
+The first layer, a causal convolution A of type A, sees the pixels before, by their code (``pixels``). The L layers
+above, B of type B, see what is known at the place itself and at earlier ones: see ``nn.causal`` for both types. For
+each image of D pixels,
 
-    h⁰ = A(code) + position                                   (D, width), for each image       (1)
+    h⁰ = A(code) + position                                   (D, width)                       (1)
     hˡ⁺¹ = hˡ + (tanh(a) · σ(g)) @ Wˡ,    (a, g) = Bˡ(norm(hˡ))                                (2)
-    logits = silu(hᴸ) @ V                                     (D, levels)                      (3)
+    logits = silu(hᴸ) @ W                                     (D, levels)                      (3)
 
-with a bias beside each W, and in training dropout before it. There is no connection around A: by it a pixel would see
-itself.
+with a bias beside each W, and in training dropout before it. The norm is ``LayerNorm``, silu(h) = h σ(h). In (2), the
+*gate* σ(g), from 0 to 1, lets each feature tanh(a) through or not; and since the result is added to hˡ, a layer has to
+learn only what it changes (a *residual* connection). There is none around A: by it a pixel would see itself.
 
 What the layers reach adds up: A sees ``first`` pixels, and each B with ``kernel`` places, d apart, reaches back
 (kernel − 1) d more. The position, a learned vector for each place, tells the layers, which are the same everywhere,

@@ -1,11 +1,12 @@
-"""A part of a batch of distributions, and draws by the inverse of their distribution functions F.
+"""Draws by the inverse of distribution functions F, each by one uniform number; and parts of a batch of distributions.
 
-    x = F⁻¹(u),  u uniform on [0, 1)                                                           (1)
+    numbers:  x = F⁻¹(u),  u uniform on [0, 1)                                                 (1)
     levels:   x = the number of levels k with F(k) ≤ u                                         (2)
     mixture:  k by (2) from its weights, then x = F_k⁻¹(u'),  u' = (u − Σ_{i<k} w_i)/w_k       (3)
 
 (3) uses one number twice. Given that u fell into the interval of k, which is w_k wide, where it lies in that interval
-is uniform again, whatever k is. So nothing is inverted numerically; only, x does not grow with u as it does in (1).
+is uniform again, whatever k is. So no F of a mixture has to be inverted numerically. The price: x no longer grows with
+u, as it does in (1).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from scratchgen.distributions.inverse_transform import held
 
 @singledispatch
 def part(p: Distribution, index: Any) -> Distribution:
-    """Those distributions of a batch that an index of its batch axes picks; their parameters become plain arrays.
+    """``p[index]``, if p were an array: some distributions of a batch; their parameters become plain arrays.
 
     Raises:
         NotImplementedError: for a kind of distribution that is not known here.
@@ -68,7 +69,7 @@ def _(p: DiscretisedLogistic, index: Any) -> Distribution:
 
 @part.register
 def _(p: DiscretisedNormal, index: Any) -> Distribution:
-    return DiscretisedNormal(values(p.loc)[index], 2 * values(p.log_scale)[index], p.levels)
+    return DiscretisedNormal(values(p.loc)[index], 2 * values(p.log_scale)[index], p.levels)  # log σ² = 2 log σ
 
 
 @part.register
@@ -92,7 +93,8 @@ def inverse(p: Distribution, u: np.ndarray) -> np.ndarray:
     >>> inverse(Categorical(np.log([[0.5, 0.25, 0.25]])), np.array([0.6]))
     array([1])
     """
-    return np.asarray(values(p.icdf(held(u.astype(p.dtype), p.dtype))))
+    u = held(u.astype(p.dtype), p.dtype)  # above 0, and below 1, to which float32 may have rounded it: x is finite
+    return np.asarray(values(p.icdf(u)))
 
 
 @inverse.register

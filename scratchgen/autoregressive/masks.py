@@ -1,14 +1,16 @@
 """The masks of MADE: which weight may be there, so that each output depends on the inputs before it only.
 
-Each unit has a *degree*: how much of x it may know. An input and its output have their position in the order, 1 … D;
-hidden units have 1 … D − 1.
+Each unit has a *degree*: how many components of x, the first in the order, it may know. The input x[j], and the output
+for it, have the position of j in the order, 1 … D. Hidden units have 1 … D − 1: to know all D would serve no output.
+A weight may stay where its mask is 1:
 
     mask of a hidden layer = degree of the unit after ≥ degree of the unit before              (1)
     mask of the output     = degree of the output   > degree of the unit before                (2)
 
-Along a path degrees never fall, and rise at the end: so output b sees no input a ≥ b. It sees all a < b only if there
-is a hidden unit of degree a in every layer, as for b = a + 1 no other will do. So degrees are not drawn but dealt out,
-evenly, and in rising order: then the masks of the order 1 … D are staircases.
+Along a path degrees never fall, and rise at the end: so an output of degree b sees no input of degree a ≥ b. It sees
+all a < b only if there is a hidden unit of degree a in every layer, as for b = a + 1 no other will do. So degrees are
+not drawn at random, as in the source, but dealt out, evenly, and in rising order: then the masks of the order 1 … D
+are staircases.
 
 A *context*, which all outputs may depend on, is made of more inputs, of degree 0, before the others. By (1) every
 hidden unit sees it. The first output sees by (2) only hidden units of degree 0, which know nothing else: so with a

@@ -1,13 +1,13 @@
 """NADE, the neural autoregressive distribution estimator: one hidden layer for each bit, all with the same weights.
 
-    a_j = c + Σ_{i before j} x[i] W[i]                 what the hidden units of bit j are told      (1)
+    a_j = c + Σ_{i before j} x[i] W[i]           what the H hidden units of bit j are told     (1)
     h_j = σ(a_j)                                                                               (2)
     p(x[j] = 1 | x[<j]) = σ(b[j] + V[j] · h_j)                                                 (3)
-    a_{j+1} = a_j + x[j] W[j],   a_1 = c               from one bit to the next                    (4)
+    a_{j+1} = a_j + x[j] W[j],   a_1 = c         from one bit to the next, in the order        (4)
 
-D networks would cost D² H products. But (4) adds one row of W, so that all activations together, and a whole draw, cost
-D H. In training x is known, and (1) for all j is a running sum over the rows x[i] W[i]. Since a running sum cannot look
-ahead, nothing needs a mask.
+By (1), D networks would cost about D² H products. But (4) adds one row of W, so that all a_j together, and a whole
+draw, cost some D H. In training x is known, and all a_j are a running sum over the rows x[i] W[i]. Since a running sum
+cannot look ahead, nothing needs a mask.
 
 Source: H. Larochelle and I. Murray, The neural autoregressive distribution estimator, AISTATS 2011, section 3
 and algorithm 1. Lecture page 10.

@@ -9,8 +9,8 @@ is a model p_k of its own. Together they make
 which is a distribution, as any mixture is. By Jensen's inequality log p(x) is at least the mean of the log p_k(x).
 
 To average what the networks *give*, logits for instance, over the orders, and to use the result as if one model had
-given it, is wrong. With two orders of two components, each conditional would depend on the other component: there is
-no order left in which the chain rule holds, and the "probabilities" of all x do not sum to 1.
+given it, is wrong. Take two components, and their two orders: the averaged logit of x[1] depends on x[2], and that of
+x[2] on x[1]. No order is left in which the chain rule holds, and the "probabilities" of all x do not sum to 1.
 
 A draw from (1) takes an order first, then one component after the other in that order.
 

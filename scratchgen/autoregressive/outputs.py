@@ -6,10 +6,10 @@ A network gives P ``numbers`` for each component, and is given each component as
     CategoricalOutput        P = V      logits of the levels              x in {0, …, V − 1}, by V − 1 steps
     GaussianOutput           P = 2      mean, log-variance                x real, as it is
     GaussianMixtureOutput    P = 3 K    logits, means, log-variances      x real, as it is
-    LogisticMixtureOutput    P = 3 K    logits, locations, log-scales     x in {0, …, L − 1}, scaled to [−1, 1]
+    LogisticMixtureOutput    P = 3 K    logits, locations, log-scales     x in {0, …, V − 1}, scaled to [−1, 1]
 
-The components of a mixture that are equal stay equal, as their gradients are: so where a network gives 0 they lie side
-by side.
+F is 1, but V − 1 for the steps. A mixture has K bells. Bells that are equal have equal gradients, and stay equal: so
+what the network gives is added to places that are spread out, and bells begin side by side.
 
 Sources: MADE, arXiv:1502.03509, §3; the mixtures: Uria, Murray and Larochelle, RNADE, arXiv:1306.0186, §3, and Salimans
 et al., PixelCNN++, arXiv:1701.05517, equation (2).
@@ -29,7 +29,7 @@ from scratchgen.distributions import Bernoulli, Categorical, DiscretisedLogistic
 from scratchgen.distributions.arguments import floats, require
 from scratchgen.nn.inputs import check_sizes
 
-LEAST = -6.0  # of log-variances: where x can be foretold exactly, the density would grow without end
+LEAST = -6.0  # of log-variances: where x can be foretold exactly, a density could grow without end
 
 
 class Output(ABC):
@@ -80,10 +80,10 @@ class BinaryOutput(Output):
 
 
 class CategoricalOutput(Output):
-    """Levels 0 … V − 1, each with a probability of its own. A level k enters as [k > 0], …, [k > V − 2].
+    """Levels 0 … V − 1, each with a probability of its own. A level k enters as the steps [k > 0], …, [k > V − 2].
 
-    These say which level it is, and that 7 and 8 are alike; on the bundled digits that is worth more than a nat over
-    [k = 0], …, [k = V − 1] beside them, with twice as many weights.
+    [ ] is 1 for what is true, else 0. The steps say which level it is, and that 7 and 8 are alike. On the bundled
+    digits they alone cost over a nat less than with [k = 0], …, [k = V − 1] beside them, which doubles the weights.
 
     >>> CategoricalOutput(4).encode(np.array([[2, 0]]), np.float32)
     array([[1., 1., 0., 0., 0., 0.]], dtype=float32)
@@ -96,7 +96,7 @@ class CategoricalOutput(Output):
         self.features = self.levels - 1
 
     def encode(self, x: Any, dtype: Any) -> Any:
-        """How far it has come up the levels."""
+        """The steps, 1 up to the level and 0 from there on."""
         above = require_levels(x, self.levels)[..., None] > np.arange(self.features)
         return above.astype(dtype).reshape(len(x), -1)
 
@@ -149,11 +149,11 @@ class GaussianMixtureOutput(Output):
 
 
 class LogisticMixtureOutput(Output):
-    """Levels 0 … L − 1 by a mixture of K logistic densities cut into levels: 3 K numbers, however many the levels.
+    """Levels 0 … V − 1 by a mixture of K logistic densities cut into levels: 3 K numbers, however many the levels.
 
     Args:
         components: K. At first their locations are spread over the levels.
-        levels: L.
+        levels: V.
 
     >>> p = LogisticMixtureOutput(3, levels=17)(np.zeros((1, 1, 9)))
     >>> p.components.loc[0, 0]
@@ -171,7 +171,7 @@ class LogisticMixtureOutput(Output):
         return (require_levels(x, self.levels) * (2 / (self.levels - 1)) - 1).astype(dtype)
 
     def __call__(self, numbers: Any) -> Mixture:
-        """K of them for each component; the network gives loc and log_scale for levels scaled to [−1, 1]."""
+        """K logistics for each component; the network gives loc and log_scale for levels scaled to [−1, 1]."""
         logits, loc, log_scale = thirds(numbers)
         half = 0.5 * (self.levels - 1)
         loc = half * (1.0 + spread(self.components, numbers.dtype) + loc)

@@ -8,15 +8,16 @@ Two stacks have no blind spot. At row i and column j
     h[i, j]   the horizontal stack, knows row i to the left of j too, and is told v[i, j]
 
 v may look to both sides as far as it likes: all it meets is above row i. Of the pixels' code (``pixels``) the first
-convolutions, A of type A, see the rows above, or the row before. Those of the layers, B of type B, see the own row of v
-and the own place of h too, in which the present pixel is left out already. With G(a, g) = tanh(a) · σ(g),
+convolutions, A of type A, see the rows above, or what is to the left in the same row. Those of the L layers, B of type
+B, see the own row of v and the own place of h too: these know nothing of the present pixel. Convolutions B give twice
+as many channels, a and g, for the gate G(a, g) = tanh(a) · σ(g):
 
     v⁰ = A_v(code) + position,    h⁰ = v⁰ + A_h(code)                                          (1)
     vˡ⁺¹ = vˡ + G(B_vˡ(vˡ)),    hˡ⁺¹ = hˡ + G(B_hˡ(hˡ) + B_vˡ(vˡ) @ Uˡ) @ Wˡ                   (2)
-    logits = silu(hᴸ) @ V                                                                      (3)
+    logits = silu(hᴸ) @ W                                                                      (3)
 
-with a bias beside each matrix, and in training dropout after each G and before V. Nothing leads from h back to v: by
-it a place of v would learn of pixels in its own row, and tell them to places to their left.
+with a bias beside each matrix, and in training dropout after each G and before W in (3). Nothing leads from h back to
+v: by it a place of v would learn of pixels in its own row, and tell them to places to their left.
 
 Source: van den Oord et al., Conditional image generation with PixelCNN decoders, arXiv:1606.05328, §2.1 to §2.3.
 """
@@ -45,10 +46,10 @@ def rows_above(reach: int, present: bool) -> list[tuple[int, int]]:
     return [(i, j) for i in range(-reach, int(present)) for j in range(-reach, reach + 1)]
 
 
-def row_before(reach: int, present: bool) -> list[tuple[int, int]]:
+def left_in_row(reach: int, present: bool) -> list[tuple[int, int]]:
     """Offsets of the horizontal stack: to the left, and with ``present`` the place itself.
 
-    >>> row_before(2, present=True)
+    >>> left_in_row(2, present=True)
     [(0, -2), (0, -1), (0, 0)]
     """
     return [(0, j) for j in range(-reach, int(present))]
@@ -59,7 +60,7 @@ class TwoStacks(Module):
 
     Args:
         width: channels of v and of h.
-        reach: how far the convolutions look.
+        reach: how many rows and columns away the convolutions look.
         dropout: the rate at which gated features are left out.
         rng: draws the weights.
         dtype: of the weights.
@@ -68,7 +69,7 @@ class TwoStacks(Module):
     def __init__(self, width: int, reach: int, dropout: float, rng: Rng, dtype: Any = np.float32):
         rng = generator(rng)
         self.above = CausalConv(width, 2 * width, rows_above(reach, present=True), rng, by_rows=True, dtype=dtype)
-        self.before = CausalConv(width, 2 * width, row_before(reach, present=True), rng, dtype=dtype)
+        self.left = CausalConv(width, 2 * width, left_in_row(reach, present=True), rng, dtype=dtype)
         self.told = Linear(2 * width, 2 * width, rng, dtype=dtype)
         self.out = Linear(width, width, rng, dtype=dtype)
         self.dropout = Dropout(dropout)
@@ -76,7 +77,7 @@ class TwoStacks(Module):
     def forward(self, v: Tensor, h: Tensor, rng: Rng | None = None) -> tuple[Tensor, Tensor]:
         """(batch, height, width, channels) twice → the same shapes; ``rng`` is needed in training only."""
         above = self.above(v)  # (B, height, width, 2 channels), before the gate
-        change = self.out(self.dropout(gated(self.before(h) + self.told(above)), rng))
+        change = self.out(self.dropout(gated(self.left(h) + self.told(above)), rng))
         return v + self.dropout(gated(above), rng), h + change
 
 
@@ -89,7 +90,7 @@ class PixelCNN(PixelModel):
         rng: draws the weights.
         width: channels of the two stacks.
         layers: how many layers (2).
-        first, reach: how far the first convolutions look, and those of the layers.
+        first, reach: how many rows and columns away the first convolutions look, and those of the layers.
         dropout: the rate at which features are left out in training.
         dtype: of the weights.
 
@@ -125,7 +126,7 @@ class PixelCNN(PixelModel):
         rng = generator(rng)
         self.size, self.dims, self.levels = (height, columns), height * columns, levels
         self.above = CausalConv(2 * levels - 1, width, rows_above(first, present=False), rng, dtype=dtype)
-        self.before = CausalConv(2 * levels - 1, width, row_before(first, present=False), rng, dtype=dtype)
+        self.left = CausalConv(2 * levels - 1, width, left_in_row(first, present=False), rng, dtype=dtype)
         self.position = Tensor(normal((height, columns, width), 0.02, rng, dtype), requires_grad=True)
         self.layers = [TwoStacks(width, reach, dropout, rng, dtype) for _ in range(layers)]
         self.dropout = Dropout(dropout)
@@ -136,7 +137,7 @@ class PixelCNN(PixelModel):
         rng = None if rng is None else generator(rng)
         code = code.reshape(-1, *self.size, code.shape[-1])  # (B, height, width, 2 levels − 1)
         v = self.above(code) + self.position  # (B, height, width, channels)
-        h = v + self.before(code)  # (1)
+        h = v + self.left(code)  # (1)
         for layer in self.layers:
             v, h = layer(v, h, rng)
         logits = self.out(self.dropout(silu(h), rng))

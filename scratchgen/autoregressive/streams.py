@@ -1,6 +1,6 @@
 """A model of sequences of D symbols, used on streams of any length: by windows that overlap.
 
-    window w = x[wS + 1 .. wS + D],   S = D − least                                            (1)
+    window w = x[wS + 1 .. wS + D],   w = 0, 1, …,   S = D − least                             (1)
     p(x[t] | before) = p(x[t] | what is before it in the first window that has it)             (2)
 
 From one window to the next, ``least`` symbols stay, to be seen and not to be counted again: each symbol after the first
@@ -100,10 +100,10 @@ def generate_stream(
     u = uniform_numbers(n, length, rng, uniforms)
     x = np.zeros((n, length), np.int64)
     x[:, : len(prompt)] = prompt
-    done = len(prompt)
+    done, step = len(prompt), model.dims - least
     while done < length:
-        first = max(0, -(-(done + 1 - model.dims) // (model.dims - least))) * (model.dims - least)  # (1)
-        end = min(first + model.dims, length)
+        w = max(0, -(-(done + 1 - model.dims) // step))  # the first window (1) with x[done + 1]; −(−a // b) rounds up
+        first, end = w * step, min(w * step + model.dims, length)
         x[:, first:end] = model.generate(
             n, prompt=x[:, first:done], uniforms=u[:, first:end], length=end - first, **truncation
         )

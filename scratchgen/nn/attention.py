@@ -1,6 +1,7 @@
 """Causal self-attention: each position looks at those up to its own, and mixes what it finds there (lecture p. 10).
 
-For queries q_i, keys k_j and values v_j of d numbers each,
+Each position i has a query q_i, what it looks for, a key k_i, by which it is found, and a value v_i, what is found
+there: d numbers each. Positions are rows, of q, k and v (T, d), and of y:
 
     s_ij = q_i · k_j / √d   for j ≤ i,  −∞ for j > i                                           (1)
     p_ij = exp(s_ij) / Σ_j exp(s_ij)           the weights of position i: they sum to 1         (2)
@@ -12,13 +13,14 @@ before the exponential: weights set to 0 after it would not sum to 1, and would 
 
 With g = dL/dy, the derivatives are those of two products and of a softmax between them:
 
-    h_ij = p_ij (g_i · v_j − g_i · y_i) / √d                 dL/ds_ij, over √d                  (4)
+    h_ij = p_ij (g_i · v_j − g_i · y_i) / √d                 which is dL/ds_ij / √d             (4)
     dL/dq_i = Σ_j h_ij k_j,   dL/dk_j = Σ_i h_ij q_i,   dL/dv_j = Σ_i p_ij g_i                 (5)
 
 In (4), g_i · y_i = Σ_j p_ij (g_i · v_j): the mean that the derivative of a softmax takes off.
 
-With p_ij = e_ij / t_i, of exponentials and their sum, division by t_i can wait for y_i, and in (4) and (5) begins with
-g_i: d numbers for each position instead of one for each that it looks at.
+To save time, ``causal_attention`` never divides e_ij, the exponentials in (2), by their sum t_i to get p_ij. It takes
+the sum (3) over e_ij v_j, and divides that; and p_ij g_i in (4) and (5) is e_ij (g_i / t_i). So each position divides d
+numbers, instead of one for each position that it looks at.
 
 Source: Vaswani et al., Attention is all you need, arXiv:1706.03762, equation (1) and section 3.2.3.
 """
@@ -66,9 +68,10 @@ def largest_of_keys(scores: Any) -> Any:
 
 
 def exponentials(q: Any, k: Any) -> tuple[Any, Any]:
-    """e_ij, of the scores (1), each row shifted by its own largest, (…, T, S), and their sums t_i, (…, T, 1).
+    """e_ij, of the scores (1) less the largest of their row, (…, T, S), and their sums t_i, (…, T, 1).
 
-    By the largest of all rows, the last digits would depend on the future.
+    The shift cancels in (2), and keeps exp from overflowing. It is each row's own: with the largest of all rows, the
+    last digits of a row would depend on later rows, its future.
     """
     scaled = q * q.shape[-1] ** -0.5
     scores = k @ np.swapaxes(scaled, -1, -2)  # (…, S, T), so that the queries are side by side in memory
@@ -103,7 +106,7 @@ def merged(x: Any) -> Any:
 
 
 def attention_and_kept(q: Any, k: Any, v: Any, heads: int = 1) -> tuple[Any, Any]:
-    """y (3), and the exponentials with their sums for the derivatives."""
+    """y (3), (…, T, heads · d), and for the derivatives e, (…, heads, T, S), and t, (…, heads, T, 1)."""
     if q.ndim < 2 or k.shape != v.shape or (*q.shape[:-2], q.shape[-1]) != (*k.shape[:-2], k.shape[-1]):
         raise ValueError(
             f"q has shape {q.shape}, k {k.shape}, v {v.shape}; they must be (…, T, d), (…, S, d), (…, S, d)"
@@ -117,7 +120,7 @@ def attention_and_kept(q: Any, k: Any, v: Any, heads: int = 1) -> tuple[Any, Any
 
 
 def common_factors(g: Any, y: Any, q: Any, k: Any, v: Any, heads: int = 1, *, kept: Any = None) -> tuple[Any, Any, Any]:
-    """g over t, e, and h of (4), by heads."""
+    """What the derivatives (5) share: g/t, (…, heads, T, d), e and h of (4), (…, heads, T, S)."""
     e, t = exponentials(split(q, heads), split(k, heads)) if kept is None else kept
     g = split(g, heads) / t
     scaled = g * g.shape[-1] ** -0.5

@@ -2,9 +2,9 @@
 
     y = φ(x (W ∘ M) + b),    M of zeros and ones                                               (1)
 
-The mask is applied to W in each forward pass, and never to what is kept. So the same W can be used with other masks
-too, and the gradient of a masked weight is 0. A product with 0 is no barrier to NaN, since 0 · NaN is NaN; to any other
-number it is.
+∘ multiplies elements. The mask is applied in each forward pass, and W itself is left as it is: so it can be used with
+other masks too, and the gradient of a masked weight is 0. A product with 0 keeps every finite number out, but not NaN
+or inf: 0 · NaN and 0 · inf are NaN.
 
 Source: Germain et al., MADE, arXiv:1502.03509, equation (7).
 """

@@ -1,19 +1,20 @@
 """The product with masked weights, x (W ∘ M), without the work for blocks of zeros.
 
-All of this file are derivatives of one form, linear in each of x, W and g,
+The layer, and what its gradients need, are the three derivatives of one number t, which is linear in each of x
+(N, n_in), W (n_in, n_out) and g (N, n_out):
 
     t = Σ_nij x[n, i] M[i, j] W[i, j] g[n, j]                                                  (1)
 
-    dt/dg = x (W ∘ M)        ``masked_product``                                                (2)
-    dt/dx = g (W ∘ M)ᵀ       ``masked_back``                                                   (3)
-    dt/dW = (xᵀ g) ∘ M       ``masked_outer``                                                  (4)
+    dt/dg = x (W ∘ M)        (N, n_out)       ``masked_product``                               (2)
+    dt/dx = g (W ∘ M)ᵀ       (N, n_in)        ``masked_back``                                  (3)
+    dt/dW = (xᵀ g) ∘ M       (n_in, n_out)    ``masked_outer``                                 (4)
 
-The derivatives of each of the three are the two others. So (2) with a cotangent g has the gradients (3) and (4), and
-the derivatives of those are known too, to any order.
+If y = (2) is the layer and g = dL/dy, then (3) and (4) are dL/dx and dL/dW. Each of the three is again linear in two of
+x, W and g, with derivatives that are the two others. So gradients of gradients are known too, to any order.
 
 A mask of an autoregressive network in the order 1 … D is a staircase, and half of it is zeros. Cut into a few strips of
 columns, each strip needs only the rows down to where its last column begins to be zero: with six strips that leaves 58
-of 100 multiplications, and each product is still large enough to be fast. Most rows of a strip are ones throughout:
+of 100 multiplications, and each product is still large enough to be fast. Most rows of a strip are unmasked throughout:
 only those at the *edge* of the stairs have to be multiplied by the mask.
 """
 
@@ -32,12 +33,12 @@ SMALLEST = 2**15  # elements of W for which it is worth it
 
 
 class Block(NamedTuple):
-    """A part of W, outside of which its columns are masked altogether."""
+    """W[rows, columns]; in the other rows these columns are masked altogether."""
 
     rows: slice
     columns: slice
-    edge: slice  # of the part: the rows outside of which all its elements are unmasked
-    mask: np.ndarray  # of the edge, float32
+    edge: slice  # those of its rows, counted from its first, in which anything is masked
+    mask: np.ndarray  # M at the edge, float32
 
 
 class Blocks:
@@ -92,7 +93,7 @@ def masked(W: np.ndarray, block: Block) -> np.ndarray:
 @custom_rule(
     lambda g, y, x, W, b=None, *, blocks: masked_back(g, W, blocks=blocks),
     lambda g, y, x, W, b=None, *, blocks: masked_outer(x, g, blocks=blocks),
-    lambda g, y, x, W, b=None, *, blocks: np.ones(len(g), g.dtype) @ g,
+    lambda g, y, x, W, b=None, *, blocks: np.ones(len(g), g.dtype) @ g,  # a sum over rows, as a fast product
 )
 def masked_product(x: Any, W: Any, b: Any = None, *, blocks: Blocks) -> Any:
     """x (W ∘ M) + b, equation (2), (N, n_out).

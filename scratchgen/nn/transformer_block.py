@@ -1,7 +1,10 @@
 """The block that a transformer repeats: attention between the positions, then a small network at each of them.
 
     x ← x + dropout(attention(norm(x)))                                                        (1)
-    x ← x + dropout(W₂ gelu(W₁ norm(x) + b₁) + b₂),   W₁ (width, 4 width)                      (2)
+    x ← x + dropout(gelu(norm(x) W₁ + b₁) W₂ + b₂)                                             (2)
+
+for x (B, T, width), with W₁ (width, 4 width) and W₂ (4 width, width). In (1) positions exchange what they know, in (2)
+each works on its own. The norm is ``LayerNorm``; gelu(a) = a Φ(a), Φ the normal distribution function, by tanh.
 
 The norm is inside the branch (*pre-norm*), so that x itself runs through all blocks unhindered: Xiong et al., On layer
 normalization in the transformer architecture, arXiv:2002.04745, figure 1b. Else as in GPT-2 (Radford et al., 2019).
@@ -20,7 +23,7 @@ from scratchgen.nn.linear import Linear
 from scratchgen.nn.module import Module
 from scratchgen.random import Rng, generator
 
-Past = tuple[np.ndarray, np.ndarray]
+Past = tuple[np.ndarray, np.ndarray]  # keys and values of the positions so far, (B, S, width) each
 
 
 class TransformerBlock(Module):
@@ -50,7 +53,7 @@ class TransformerBlock(Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Any, rng: Rng | None = None, past: Past | None = None) -> Any:
-        """(B, T, width) → the same shape; with ``past``, also the keys and values so far: see attention."""
+        """(B, T, width) → the same shape; with ``past``, also the keys and values so far: ``CausalSelfAttention``."""
         mixed = self.attention(self.norms[0](x), past)
         if past is not None:
             mixed, past = mixed

@@ -48,10 +48,10 @@ def plane(model, code, drop):
     """Equations (1) to (3) of pixelcnn.py, where both stacks look one row or column away."""
     code = code.reshape(len(code), 4, 5, -1)
     v = convolved(code, model.above, [(-1, -1), (-1, 0), (-1, 1)]) + model.position.data
-    h = v + convolved(code, model.before, [(0, -1)])
+    h = v + convolved(code, model.left, [(0, -1)])
     for layer in model.layers:
         above = convolved(v, layer.above, ROW_AND_ABOVE)
-        row = convolved(h, layer.before, [(0, -1), (0, 0)])
+        row = convolved(h, layer.left, [(0, -1), (0, 0)])
         h = h + affine(drop(gated(row + affine(above, layer.told))), layer.out)
         v = v + drop(gated(above))
     return affine(drop(silu(h)), model.out).reshape(len(code), 20, LEVELS)

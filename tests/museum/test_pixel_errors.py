@@ -16,7 +16,7 @@ from scratchgen.nn import CausalConv, Dropout, LayerNorm
 from tests.autoregressive import test_pixel_networks, test_pixel_sampling, test_pixels
 from tests.museum.test_distribution_errors import Check, Plant, instead_of, is_caught
 
-past_1d, rows_above, row_before = causal_conv.past_1d, pixelcnn.rows_above, pixelcnn.row_before
+past_1d, rows_above, left_in_row = causal_conv.past_1d, pixelcnn.rows_above, pixelcnn.left_in_row
 convolve, conditionals, network = CausalConv.forward, PixelModel.conditionals, PixelCNN.network
 
 
@@ -67,11 +67,11 @@ MASKS: dict[str, tuple[Plant, Check]] = {
     "dilation forgotten": (with_past(lambda k, present, _: past_1d(k, present)), depends["sequence"]),
     "dilation one too large": (with_past(lambda k, p, d: past_1d(k, p, d + 1 if p else 1)), equations["sequence"]),
     "type B in the first row": (
-        instead_of(pixelcnn, "row_before", lambda reach, present: row_before(reach, True)),
+        instead_of(pixelcnn, "left_in_row", lambda reach, present: left_in_row(reach, True)),
         depends["plane"],
     ),
     "type A in every row": (
-        instead_of(pixelcnn, "row_before", lambda reach, present: row_before(reach + present, False)),
+        instead_of(pixelcnn, "left_in_row", lambda reach, present: left_in_row(reach + present, False)),
         equations["plane"],
     ),
     "own row in the first of the stack above": (
@@ -124,7 +124,7 @@ def told_too_late(self: TwoStacks, v: Any, h: Any, rng: Any = None) -> Any:
     """The horizontal stack gets what the vertical one has passed on, after the gate, not before."""
     above = self.above(v)
     both = np.concatenate([causal_conv.gated(above)] * 2, axis=-1)
-    change = self.out(self.dropout(causal_conv.gated(self.before(h) + self.told(both)), rng))
+    change = self.out(self.dropout(causal_conv.gated(self.left(h) + self.told(both)), rng))
     return v + self.dropout(causal_conv.gated(above), rng), h + change
 
 
