@@ -21,7 +21,7 @@ import numpy as np
 
 from demos.common import Stage, main
 from demos.page10_made import OUTPUTS, train
-from demos.page10_pixels import LEVELS, SIZE, mean_and_error
+from demos.page10_pixels import HALF, LEVELS, SIZE, mean_and_error
 from scratchgen import plotting
 from scratchgen.autodiff import logsumexp, no_grad
 from scratchgen.autoregressive import MADE
@@ -30,7 +30,6 @@ from scratchgen.data import digits
 TITLE = "Page 10: digits given their class, and the class given a digit"
 SECONDS = 14
 CLASSES, LOG_10 = 10, float(np.log(10))
-HALF = 32  # pixels of the upper half
 
 
 def load(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -93,14 +92,15 @@ def draw_posteriors(stage: Stage, log_p: np.ndarray, x: np.ndarray, labels: np.n
     for ax, i in zip(axes[1:], shown):
         image = ax.imshow(np.exp(log_p[:, i]), aspect="auto", vmin=0, vmax=1, cmap="Greys", interpolation="nearest")
         ax.axhline(labels[i], color="tab:red", linestyle="--", linewidth=1)
-        ax.set(xlabel="pixels seen", yticks=range(CLASSES), title=f"a {labels[i]}")
+        ax.set(xlabel="pixels seen", yticks=range(CLASSES), title=f"a digit of class {labels[i]}")
         inset = ax.inset_axes((0.03, 0.03 if labels[i] < 5 else 0.61, 0.24, 0.36))  # away from the true class
         plotting.image_grid(x[i].reshape(1, *SIZE), inset, columns=1, gap=0, vmax=LEVELS - 1)
     axes[1].set_ylabel("class")
     figure.colorbar(image, ax=axes[1:], label="p(y | x[1..j])", shrink=0.9)
     caption = (
-        "Left: −log p(y | x[1..j]) of the true class, mean over the test set; it begins at log 10, dashed. Right: the "
-        "same for three digits whose upper half misleads, as they are uncovered row by row; dashed is the true class."
+        "Left: −log p(y | x[1..j]) of the true class, mean over the test set, which begins at log 10, dashed; and how "
+        "often the most probable class is wrong. Right: p(y | x[1..j]) of all classes, for three test digits whose "
+        "upper half misleads, as they are uncovered pixel by pixel; dashed is the true class."
     )
     stage.save(
         figure, "page10_context_posterior", "The class, pixel by pixel", "p(y | x[1..j]) ∝ p(x[1..j] | y)", caption

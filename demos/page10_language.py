@@ -126,9 +126,10 @@ def run(stage: Stage, seed: int, file: Path | None = None) -> None:
         "page10_language",
         "A transformer against n-grams",
         "−1/N Σ_t log p(x[t] | x[<t]);   generation: p ∝ exp(logit / temperature), and 0 for what top-k or top-p drop",
-        "Left: nats a character. Dashed: n-grams on the validation text. The gap that opens between the curves is what "
-        "the model learns by heart. Right: the distribution of the next character, and what is drawn from instead: a "
-        "lower temperature sharpens it, top-k keeps k characters, top-p as few as have a probability of p together.",
+        "Left: nats a character. Dashed: n-grams on the validation text. Where the text that it learns from comes to "
+        "cost less than new text, the model learns by heart. Right: the distribution of the next character, and what "
+        "is drawn from instead: a lower temperature sharpens it, top-k keeps k characters, top-p as few as have a "
+        "probability of p together.",
     )
     for way, options in WAYS.items():
         drawn = generate_stream(model, 1, len(prompt) + WRITTEN, seed, prompt, **options)[0, len(prompt) :]

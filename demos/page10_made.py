@@ -21,7 +21,18 @@ from typing import Any
 import numpy as np
 
 from demos.common import Stage, main
-from demos.page10_pixels import CHAIN, HALF, LEVELS, PUBLISHED, SIZE, independent, load, mean_and_error
+from demos.page10_pixels import (
+    CHAIN,
+    HALF,
+    LEVELS,
+    PUBLISHED,
+    SIZE,
+    draw_samples,
+    independent,
+    load,
+    mean_and_error,
+    per_pixel,
+)
 from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.autoregressive import MADE, CategoricalOutput, LogisticMixtureOutput, Output
@@ -66,12 +77,6 @@ def train(
     return history
 
 
-def per_pixel(model: MADE, x: np.ndarray) -> np.ndarray:
-    """−log p(x[j] | x[<j]), (n, 64)."""
-    with no_grad():
-        return -model.conditionals(x).log_prob(x).data
-
-
 def level_probabilities(model: MADE, x: np.ndarray) -> np.ndarray:
     """p(x[j] = k | x[<j]) for one digit (64,), all j and all levels k, (64, 17)."""
     each = np.arange(LEVELS)[:, None]  # only x[j] itself is replaced: what the conditionals are given stays
@@ -96,21 +101,6 @@ def draw_loss(stage: Stage, histories: dict[str, History], baseline: float) -> N
         "their outputs mean. Dashed: independent pixels, and two published models."
     )
     stage.save(figure, "page10_made_loss", "A masked network on digits", CHAIN, caption)
-
-
-def draw_samples(stage: Stage, models: dict[str, MADE], x: np.ndarray, rng: np.random.Generator) -> None:
-    """Data beside draws of independent pixels, and of each model."""
-    import matplotlib.pyplot as plt
-
-    sheets = {"data": x[:50], "independent pixels": independent(x).sample((50,), rng)}
-    sheets |= {name: model.sample(50, rng) for name, model in models.items()}
-    figure, axes = plt.subplots(1, len(sheets), figsize=(13, 1.9), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr]
-    for ax, (name, images) in zip(axes, sheets.items()):
-        plotting.image_grid(images.reshape(-1, *SIZE), ax, vmax=LEVELS - 1)
-        ax.set_title(name, fontsize=10)
-    caption = "50 training digits, and 50 draws of each model, pixel after pixel from the upper left."
-    stage.save(figure, "page10_made_samples", "Samples", "x[j] ~ p(x[j] | x[1..j−1]),  j = 1 … 64", caption)
 
 
 def draw_completions(stage: Stage, model: MADE, x: np.ndarray, rng: np.random.Generator) -> None:
@@ -180,7 +170,7 @@ def run(stage: Stage, seed: int) -> None:
             f"{mean_and_error(nats[:, HALF:])}"
         )
     first = [int(np.argmax(digits("test").labels == label)) for label in range(10)]
-    draw_samples(stage, models, x, rng)
+    draw_samples(stage, models, x, rng, "page10_made_samples")
     draw_completions(stage, models["mixture of logistics"], test[first], rng)
     draw_conditionals(stage, models, test[first[8]])
 

@@ -1,11 +1,11 @@
 """The masks of MADE, layer by layer, and the Jacobian that they imply (lecture page 10).
 
 Each unit has a degree: how many components, in the order in which they are drawn, it may know of. A connection is kept
-if the degree does not fall, and to the outputs if it rises. In the natural order the masks are staircases. In another
-order they look like nothing at all, and yet the derivatives of the outputs by the inputs are zero, exactly, wherever
-they have to be, and nowhere else. That holds if each degree occurs in each hidden layer. In MADE, as it was published,
-the degrees are drawn at random, and then in a narrow layer one may be missing, by a chance that can be computed: some
-dependency is dead, and no error tells of it. Here they are dealt out.
+if the degree does not fall, and to the outputs if it rises. In the natural order all masks are staircases. In another
+order those at the inputs and outputs look like nothing at all, and yet the derivatives of the outputs by the inputs are
+zero, exactly, wherever they have to be, and nowhere else. That holds if each degree occurs in each hidden layer. In
+MADE, as it was published, the degrees are drawn at random, and then in a narrow layer one may be missing, by a chance
+that can be computed: some dependency is dead, and no error tells of it. Here they are dealt out.
 """
 
 from __future__ import annotations
@@ -144,8 +144,9 @@ def run(stage: Stage, seed: int) -> None:
         "page10_masks",
         "Masks, and the Jacobian that they imply",
         "∂ logit of p(x[j] | x[<j]) / ∂ x[i] = 0, unless i comes before j",
-        "Blue: a connection that is kept, or a derivative that is not 0. Dashed: what the chain rule allows. Above the "
-        "natural order, below another.",
+        "Blue: a connection that is kept, or a derivative that is not 0, the darker the larger. Dashed: what the chain "
+        "rule allows. Above the natural order, below another. Numbers beside a mask are degrees, those beside a "
+        "Jacobian components.",
     )
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")

@@ -3,17 +3,19 @@
 log p(x) = Σ_j log p(x[j] | x[1..j−1]) over the 64 pixels of an 8 × 8 digit, row by row, each with one of 17 grey
 levels. What the models say is log p(x) itself, no bound. They compute all 64 conditionals at once, and differ in how:
 
-    PixelCNN        convolutions on the plane, in two stacks: the rows above, and the row to the left
+    PixelCNN        convolutions on the plane, in two stacks: the rows above, and what is to the left in the row
     CausalConvNet   the pixels as one sequence, and dilated convolutions over it
 
-Both are held against pixels that are independent of each other, for which the maximum of the likelihood is a matter of
-counting, and against 88.7 nats, what a published teaching model with causal convolutions reports for these data.
+Both are held against pixels that are independent of each other, which are a matter of counting, and against 88.7 nats,
+what a published teaching model with causal convolutions reports for these data.
+
 The settings (learning rate, decay of the average, dropout, length) were chosen by about 20 trial runs on the validation
 set, and so are the weights within a run; the validation figures are flattered by both, the test figures are not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ import numpy as np
 from demos.common import Stage, main
 from scratchgen import plotting
 from scratchgen.autodiff import Tensor, no_grad
-from scratchgen.autoregressive import CausalConvNet, PixelCNN
+from scratchgen.autoregressive import Autoregressive, CausalConvNet, PixelCNN
 from scratchgen.autoregressive.pixels import PixelModel, level_code
 from scratchgen.data import digits
 from scratchgen.distributions import Categorical
@@ -83,7 +85,7 @@ def independent(x: np.ndarray) -> Categorical:
     return Categorical(np.log(counts / counts.sum(axis=-1, keepdims=True)))
 
 
-def per_pixel(model: PixelModel, x: np.ndarray) -> np.ndarray:
+def per_pixel(model: Autoregressive, x: np.ndarray) -> np.ndarray:
     """−log p(x[j] | x[<j]), (n, 64)."""
     with no_grad():
         return -model.conditionals(x).log_prob(x).data
@@ -120,19 +122,19 @@ def draw_loss(stage: Stage, histories: dict[str, History], baseline: float) -> N
     stage.save(figure, "page10_pixels_loss", "Convolutions learn pixels", CHAIN, caption)
 
 
-def draw_samples(stage: Stage, models: dict[str, PixelModel], x: np.ndarray, rng: np.random.Generator) -> None:
-    """Data beside draws of independent pixels, and of each model."""
+def draw_samples(stage: Stage, models: Mapping[str, Autoregressive], x: np.ndarray, rng: Any, name: str) -> None:
+    """Data beside draws of independent pixels, and of each model; ``name`` is that of the picture."""
     import matplotlib.pyplot as plt
 
     sheets = {"data": x[:50], "independent pixels": independent(x).sample((50,), rng)}
-    sheets |= {name: model.sample(50, rng) for name, model in models.items()}
+    sheets |= {title: model.sample(50, rng) for title, model in models.items()}
     figure, axes = plt.subplots(1, len(sheets), figsize=(13, 1.9), layout="constrained")
     figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr]
-    for ax, (name, images) in zip(axes, sheets.items()):
+    for ax, (title, images) in zip(axes, sheets.items()):
         plotting.image_grid(images.reshape(-1, *SIZE), ax, vmax=LEVELS - 1)
-        ax.set_title(name, fontsize=10)
+        ax.set_title(title, fontsize=10)
     caption = "50 training digits, and 50 draws of each model, pixel after pixel from the upper left."
-    stage.save(figure, "page10_pixels_samples", "Samples", "x[j] ~ p(x[j] | x[1..j−1]),  j = 1 … 64", caption)
+    stage.save(figure, name, "Samples", "x[j] ~ p(x[j] | x[1..j−1]),  j = 1 … 64", caption)
 
 
 def draw_completions(stage: Stage, models: dict[str, PixelModel], x: np.ndarray, rng: np.random.Generator) -> None:
@@ -209,7 +211,7 @@ def run(stage: Stage, seed: int) -> None:
             f"{mean_and_error(nats[:, HALF:])}"
         )
     stage.say("drawing pixel after pixel")
-    draw_samples(stage, models, x, rng)
+    draw_samples(stage, models, x, rng, "page10_pixels_samples")
     first = [int(np.argmax(digits("test").labels == label)) for label in range(10)]
     draw_completions(stage, models, test[first], rng)
     draw_influence(stage, {"one stack, untrained": OneStack(rng), **models}, test[:100])
