@@ -9,7 +9,7 @@ import pytest
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.checks.suite import load_everything
-from scratchgen.checks.transforms import SAMPLES_OF_TRANSFORMS, TransformSample, transform_sample
+from scratchgen.checks.transforms import SAMPLES_OF_TRANSFORMS, TransformSample, normal, transform_sample
 from scratchgen.flows import Affine, Exp, Transform
 from scratchgen.flows.transform import Mapped
 from tests.flows.brute_force import by_differences, log_abs_det, plain
@@ -84,6 +84,25 @@ def test_rows_do_not_meet(sample: TransformSample, dims: int) -> None:
             alone = [plain(result) for result in apply(h[:1], None if context is None else context[:1])]
         for one, all_of_them in zip(alone, together):
             np.testing.assert_allclose(one[0], all_of_them[0], rtol=1e-11, atol=sample.tolerance * 1e-2)
+
+
+@pytest.mark.parametrize(("sample", "dims"), SAMPLES)
+def test_an_empty_batch(sample: TransformSample, dims: int) -> None:
+    """Nothing, of the right shapes."""
+    transform, x, z, context = drawn(sample, dims)
+    for apply, h in ((transform.forward, x), (transform.inverse, z)):
+        image, logabsdet = apply(h[:0], None if context is None else context[:0])
+        assert image.shape == h[:0].shape and np.shape(logabsdet) == (0,)
+
+
+@pytest.mark.parametrize(("sample", "dims"), [p for p in SAMPLES if p.values[0].x is p.values[0].z is normal])
+def test_inputs_far_out(sample: TransformSample, dims: int) -> None:
+    """Of what maps all numbers to all numbers, the images of inputs × 1e3 and their log-determinants are finite."""
+    transform, x, z, context = drawn(sample, dims)
+    for apply, h in ((transform.forward, x), (transform.inverse, z)):
+        with no_grad():
+            image, logabsdet = apply(1e3 * h, context)
+        assert np.isfinite(plain(image)).all() and np.isfinite(plain(logabsdet)).all()
 
 
 @pytest.mark.parametrize(("sample", "dims"), SAMPLES)
