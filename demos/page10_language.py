@@ -4,8 +4,9 @@ A transformer of two blocks reads 32 characters at a time and learns to predict 
 on text that it has not seen, in nats a character, is drawn against n-grams, which count in the same text. Then it
 writes: from the model itself, and from what temperature, top-k and top-p make of it.
 
-It has seconds where real language models have months, and a third of a million characters to learn from. ``--file``
-names another text.
+It has seconds where real language models have months, and a third of a million characters to learn from. Longer
+training helps a little: 10 000 steps with dropout 0.1, two and a half minutes, led to 1.28 nats a character of the
+validation text, where the 3000 steps here lead to 1.32. ``--file`` names another text.
 """
 
 from __future__ import annotations

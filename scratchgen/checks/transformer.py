@@ -19,7 +19,7 @@ def block(rng: np.random.Generator) -> Case:
 
 def transformer(rng: np.random.Generator, tied: bool, dropout: float) -> Case:
     """Two sequences of three symbols, with embeddings that are not small."""
-    model = Transformer(3, 3, 4, 2, 1, rng, dropout, tied, np.float64)
+    model = Transformer(3, 3, 4, 2, 1, rng, dropout, tied, dtype=np.float64)
     model.embedding.W.assign(rng.normal(size=(4, 4)))
     model.places.W.assign(rng.normal(size=(3, 4)))
     return of(model, np.array([[0, 2, 1], [1, 1, 0]]))

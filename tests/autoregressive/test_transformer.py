@@ -78,6 +78,13 @@ def test_the_loss_is_the_mean_over_sequences_of_the_sum_over_symbols() -> None:
     assert abs(net.eval().loss(SOME).item() + net.log_prob(SOME).data.mean()) < 1e-13
 
 
+def test_the_embeddings_start_as_large_as_they_are_told_to() -> None:
+    small, large = (Transformer(3, 5, 8, 2, 1, 1, std=std) for std in (0.02, 0.2))
+    for a, b in ((small.embedding, large.embedding), (small.places, large.places)):
+        np.testing.assert_allclose(b.W.data, 10 * a.W.data, rtol=1e-5)
+        assert 0.1 < b.W.data.std() < 0.3
+
+
 def test_tied_weights_are_one_tensor() -> None:
     assert not [name for name in model(tied=True).parameters() if name.startswith("head")]
 
