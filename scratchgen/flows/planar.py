@@ -11,7 +11,7 @@ The vector u that is trained is free, and only its part along w is changed, to g
 Backwards, the part of (1) along w, a + m tanh a = wᵀz + b, increases in a: its root is found by bisection and Newton's
 steps, one number for each row, and x = z − û tanh(a).
 
-One planar layer is weak: a soft step in one direction. It is the simplest flow with a determinant by a formula.
+One planar layer is weak, a soft step in one direction: a flow is made of many.
 
 Source: Rezende and Mohamed, Variational Inference with Normalizing Flows, arXiv:1505.05770, equations (10) to (13) and
 appendix A.1, where (1) maps noise to the variable of interest; here that is ``Inverse(Planar(…))``.
