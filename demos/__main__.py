@@ -56,6 +56,7 @@ DEMOS = [
     "page11_digits",
     "page12_sde",
     "page12_steps",
+    "page12_score",
 ]
 
 

@@ -46,7 +46,8 @@ class EnergyScore(Module):
     """s(x) = −∇E(x), the score of p ∝ exp(−E).
 
     Args:
-        energy: a Module (B, D) → (B,) or (B, 1), smooth: relu has no second derivative to train by.
+        energy: a Module (B, D) → (B,) or (B, 1), smooth: relu has no second derivative to train by. A bias that only
+            adds to E has no gradient; leave it out, ``Linear(…, bias=False)``.
 
     >>> class Bowl(Module):
     ...     def forward(self, x):
