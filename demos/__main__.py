@@ -57,6 +57,7 @@ DEMOS = [
     "page12_sde",
     "page12_steps",
     "page12_score",
+    "page12_variance",
 ]
 
 
