@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.distributions.arguments import require, unmasked
+from scratchgen.distributions.arguments import array_of, require, unmasked
 from scratchgen.distributions.distribution import values
 
 ROUNDING = 1e-9  # by which a time may miss an end of [0, 1]: the sum of many steps does
@@ -52,8 +52,26 @@ def beside(value: Any, x: Any) -> np.ndarray:
     return value.reshape(-1, *(1,) * (x.ndim - 1))
 
 
-def require_between(name: str, value: Any, low: float, high: float = math.inf) -> float:
-    """``value`` as a float, if it is a number above ``low`` and below ``high``.
+def batch_of_floats(x: Any) -> np.ndarray:
+    """x as a plain array, if it is a batch (B, …) of finite floats.
+
+    Raises:
+        TypeError: for another dtype than float32 and float64; for a masked array.
+        ValueError: for a single number; for NaN or inf, with the index.
+
+    >>> batch_of_floats(1.0)
+    Traceback (most recent call last):
+    ValueError: x has shape (); it must be a batch, with one row for each example
+    """
+    x = array_of("x", values(unmasked("x", x)))
+    if not x.ndim:
+        raise ValueError("x has shape (); it must be a batch, with one row for each example")
+    require("x", x, np.isfinite, "it must be finite")
+    return x
+
+
+def require_between(name: str, value: Any, low: float, high: float = math.inf, least: bool = False) -> float:
+    """``value`` as a float, if it is a number above ``low``, or ``low`` itself with ``least``, and below ``high``.
 
     Raises:
         TypeError, ValueError: with the value.
@@ -64,9 +82,9 @@ def require_between(name: str, value: Any, low: float, high: float = math.inf) -
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name} is {value!r}; it must be a number")
-    if not low < value < high:
+    if not (low < value < high or (least and value == low)):
         bound = f"below {high:g}" if high < math.inf else "finite"
-        raise ValueError(f"{name} is {value}; it must be above {low:g} and {bound}")
+        raise ValueError(f"{name} is {value}; it must be {'at least' if least else 'above'} {low:g} and {bound}")
     return float(value)
 
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.diffusion.arguments import require_between
-from scratchgen.distributions.arguments import array_of, require, require_noise
+from scratchgen.diffusion.arguments import batch_of_floats, require_between
+from scratchgen.distributions.arguments import require_noise
 from scratchgen.distributions.distribution import values
 from scratchgen.random import Rng, generator
 
@@ -53,11 +53,12 @@ def euler_maruyama(
     >>> euler_maruyama(VP(1.0, 2.0), np.array([[4.0]]), [0.0, 0.25, 0.5], noise=noise, path=True)[:, 0, 0]
     array([4.        , 4.        , 2.81598301])
     """
-    x, times = require_start(x), require_times(times)
+    x, times = batch_of_floats(x), require_times(times)
     visited = [x]
     for t, h, e in zip(times, np.diff(times), steps_of_noise(noise, rng, (len(times) - 1, *x.shape), x.dtype)):
         x = euler_maruyama_step(sde, x, float(t), float(h), e)
-        visited = [*visited, x] if path else visited
+        if path:
+            visited.append(x)
     return np.stack(visited) if path else x
 
 
@@ -88,12 +89,13 @@ def heun(ode: Equation, x: np.ndarray, times: Times, path: bool = False) -> np.n
     >>> heun(lambda x, t: (-x, 0.0), np.array([[1.0]]), np.linspace(0, 1, 11))       # e^{−1} is 0.3679
     array([[0.36854098]])
     """
-    x, times = require_start(x), require_times(times)
+    x, times = batch_of_floats(x), require_times(times)
     velocity, visited = velocity_of(ode), [x]
     for t, h in zip(times[:-1].tolist(), np.diff(times).tolist()):
         v = velocity(x, t)
         x = x + 0.5 * h * (v + velocity(x + h * v, t + h))
-        visited = [*visited, x] if path else visited
+        if path:
+            visited.append(x)
     return np.stack(visited) if path else x
 
 
@@ -115,7 +117,7 @@ def rk45(ode: Equation, x: np.ndarray, times: Times, tolerance: float = 1e-6, pa
     """
     from scipy.integrate import solve_ivp  # a slow import: only who needs it shall wait for it
 
-    x, times = require_start(x), require_times(times)
+    x, times = batch_of_floats(x), require_times(times)
     tolerance, velocity = require_between("tolerance", tolerance, 0, 1), velocity_of(ode)
     solution = solve_ivp(
         lambda t, flat: velocity(flat.reshape(x.shape).astype(x.dtype), float(t)).ravel(),
@@ -149,15 +151,6 @@ def velocity_of(ode: Equation) -> Callable[[np.ndarray, float], Any]:
         return v
 
     return velocity
-
-
-def require_start(x: Any) -> np.ndarray:
-    """x as an array, if it is a batch of finite floats; else TypeError or ValueError."""
-    x = np.asarray(array_of("x", np.asarray(x)))
-    if not x.ndim:
-        raise ValueError("x has shape (); it must be a batch, with one row for each example")
-    require("x", x, np.isfinite, "it must be finite")
-    return x
 
 
 def require_times(times: Times) -> np.ndarray:

@@ -29,17 +29,15 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.diffusion.arguments import require_between
+from scratchgen.diffusion.arguments import batch_of_floats, require_between, require_int
 from scratchgen.diffusion.integrators import (
     Times,
     euler_maruyama_step,
-    require_start,
     require_times,
     steps_of_noise,
 )
 from scratchgen.diffusion.sde import SDE, Score
 from scratchgen.distributions.distribution import values
-from scratchgen.flows.arguments import require_int
 from scratchgen.random import Rng
 
 
@@ -71,12 +69,13 @@ def langevin(
     >>> print(f"{x.mean():.2f} {x.var():.2f}")                 # (2): 1.05, give or take 0.02
     -0.00 1.07
     """
-    x, step = require_start(x), require_between("step", step, 0)
+    x, step = batch_of_floats(x), require_between("step", step, 0)
     require_int("steps", steps)
     visited = [x]
     for e in steps_of_noise(noise, rng, (steps, *x.shape), x.dtype):
         x = langevin_step(score, x, step, e)
-        visited = [*visited, x] if path else visited
+        if path:
+            visited.append(x)
     return np.stack(visited) if path else x
 
 
@@ -126,7 +125,7 @@ def predictor_corrector(
     >>> print(f"{np.abs(x).mean():.2f} {np.abs(x).std():.2f}")                 # 2.00 and 0.50 of the data
     2.01 0.50
     """
-    x, times, snr = require_start(x), require_times(times), require_between("snr", snr, 0, 1)
+    x, times, snr = batch_of_floats(x), require_times(times), require_between("snr", snr, 0, 1)
     require_int("corrections", corrections, least=0)
     if times[-1] > times[0]:
         raise ValueError(f"times rise from {times[0]:g} to {times[-1]:g}; draws come down from noise to data")
@@ -137,7 +136,8 @@ def predictor_corrector(
         step = 2 * (snr * float(sde.marginal(after)[1])) ** 2  # (3)
         for correction in range(corrections):
             x = langevin_step(at_time(score, after), x, step, e[1 + correction])
-        visited = [*visited, x] if path else visited
+        if path:
+            visited.append(x)
     return np.stack(visited) if path else x
 
 

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratchgen.diffusion.arguments import ROUNDING, require_between
-from scratchgen.diffusion.integrators import require_start, rk45
+from scratchgen.diffusion.arguments import batch_of_floats, require_between
+from scratchgen.diffusion.integrators import rk45
 from scratchgen.diffusion.sde import SDE, Score
 from scratchgen.distributions import Distribution
 from scratchgen.distributions.distribution import values
@@ -80,7 +80,7 @@ def log_likelihood(
     >>> log_likelihood(p.sde, p.score, x, prior=p.at(1.0)).log_prob.round(4), p.log_prob(x, 0.0).round(4)
     (array([-0.9189, -8.2258]), array([-0.9189, -8.2258]))
     """
-    x, start = require_start(values(x)), require_between("start", start, -ROUNDING, 1)
+    x, start = batch_of_floats(x), require_between("start", start, 0, 1, least=True)
     B, D = len(x), x[:1].size
     flow = sde.reverse(score, probability_flow=True)
 
@@ -122,7 +122,7 @@ class ProbabilityVelocity(Module):
     """
 
     def __init__(self, sde: SDE, score: Score, start: float = 0.0) -> None:
-        self.start = require_between("start", start, -ROUNDING, 1)
+        self.start = require_between("start", start, 0, 1, least=True)
         self.sde, self.score = sde, score
 
     def forward(self, x: Any, t: Any) -> Any:

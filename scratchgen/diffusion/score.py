@@ -19,8 +19,8 @@ p has no part in any of this. For an energy tr ∂s/∂x is minus the trace of i
 parameters is the third of E.
 
 Sources: Hyvärinen, Estimation of Non-Normalized Statistical Models by Score Matching, JMLR 6 (2005), theorem 1, for
-(2); Song et al., Sliced Score Matching, arXiv:1905.07088, equation (8), for (3) with the noise of |s|² averaged out;
-Vincent, A Connection Between Score Matching and Denoising Autoencoders, Neural Computation 23 (2011), for (4).
+(2); Song et al., Sliced Score Matching, arXiv:1905.07088, for (3), there the form with reduced variance; Vincent, A
+Connection Between Score Matching and Denoising Autoencoders, Neural Computation 23 (2011), for (4).
 """
 
 from __future__ import annotations
@@ -32,11 +32,9 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, grad
 from scratchgen.autodiff.modes import recording
-from scratchgen.diffusion.arguments import require_between
-from scratchgen.diffusion.integrators import require_start
+from scratchgen.diffusion.arguments import batch_of_floats, require_between, require_int
 from scratchgen.distributions.arguments import require_noise
 from scratchgen.distributions.distribution import values
-from scratchgen.flows.arguments import require_int
 from scratchgen.flows.divergence import random_signs, with_divergence
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
@@ -93,7 +91,7 @@ class ScoreMatching(Module, ABC):
             TypeError: for x that are no floats.
             ValueError: for an empty batch, NaN or inf.
         """
-        x = require_start(values(x))
+        x = batch_of_floats(x)
         if len(x) == 0:
             raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
         return np.mean(self.objective(x, self.draw_noise(x, generator(rng))))

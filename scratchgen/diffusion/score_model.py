@@ -19,11 +19,9 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.diffusion.arguments import beside, require_between
-from scratchgen.diffusion.integrators import require_start
+from scratchgen.diffusion.arguments import batch_of_floats, beside, require_between
 from scratchgen.diffusion.sde import SDE
 from scratchgen.distributions.arguments import require_noise
-from scratchgen.distributions.distribution import values
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 
@@ -74,7 +72,7 @@ class ScoreModel(Module):
             TypeError: for x that are no floats; for noise of another dtype.
             ValueError: for an empty batch, NaN or inf; for t or noise of another shape; for t outside [0, 1].
         """
-        x, rng = require_start(values(x)), generator(rng)
+        x, rng = batch_of_floats(x), generator(rng)
         if len(x) == 0:
             raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
         if t is None:

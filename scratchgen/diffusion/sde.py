@@ -24,7 +24,7 @@ Three families, with B(t) = ∫₀ᵗ β:
 VP preserves a variance of 1, sub-VP stays below it, and VE makes it explode.
 
 Source: Song et al., Score-Based Generative Modeling through Stochastic Differential Equations, arXiv:2011.13456,
-equations (5), (6), (13), (25) to (33). There (8) has v(t) in place of v(t) − v(0), as if v₀ were 0.
+sections 3 and 4.3 and appendices B to D. Their samplers have v(t) in place of v(t) − v(0) in (8), as if v₀ were 0.
 """
 
 from __future__ import annotations

@@ -139,7 +139,11 @@ X = np.zeros((4, 2))
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: log_likelihood(P.sde, P.score, X, start=1.0), ValueError, "start is 1.0; it must be above"),
+        (
+            lambda: log_likelihood(P.sde, P.score, X, start=1.0),
+            ValueError,
+            "start is 1.0; it must be at least 0 and below 1",
+        ),
         (lambda: log_likelihood(P.sde, P.score, X, tolerance=0), ValueError, "tolerance is 0; it must be above 0"),
         (
             lambda: log_likelihood(P.sde, P.score, np.zeros((2, 3))),
@@ -152,7 +156,11 @@ X = np.zeros((4, 2))
             TypeError,
             "x is uint8; it must be float32 or float64",
         ),
-        (lambda: ProbabilityVelocity(P.sde, P.score, -0.5), ValueError, "start is -0.5; it must be above"),
+        (
+            lambda: ProbabilityVelocity(P.sde, P.score, -0.5),
+            ValueError,
+            "start is -0.5; it must be at least 0 and below 1",
+        ),
         (
             lambda: log_likelihood(P.sde, P.score, X, probes=np.ones((2, 3))),
             ValueError,
