@@ -1,8 +1,8 @@
 """Diffusion (lecture p. 12): data turn into noise by a stochastic differential equation, and back with its score.
 
-Read in this order: ``sde`` (three ways into noise, and the two ways back), ``exact`` (data for which all is known),
-``integrators`` and ``langevin`` (how the way is walked, in steps), ``likelihood`` (the probability flow as a flow).
-Then ``score`` and ``score_model``: how a score is learned.
+Read in this order: ``sde`` (the way into noise, and two ways back), ``families`` (three such SDEs), ``exact`` (data for
+which all is known), ``integrators`` and ``langevin`` (how the way is walked, in steps), ``likelihood`` (the probability
+flow as a flow). Then ``score`` and ``score_model``: how a score is learned.
 
 In T steps: ``schedules`` (how fast data turn into noise), ``forward`` (how, and the exact way back of a single x_0),
 ``targets`` (what the network predicts), ``variances`` and ``decoders`` (what else a step back needs), ``ddpm`` (the
@@ -17,6 +17,7 @@ from scratchgen.diffusion.ddpm import DDPM, Prediction
 from scratchgen.diffusion.decoders import Decoder, LevelDecoder, RealDecoder
 from scratchgen.diffusion.embeddings import FourierFeatures, LabelEmbedding, sinusoidal
 from scratchgen.diffusion.exact import GaussianMixtureData, Marginals, least_noise_loss
+from scratchgen.diffusion.families import VE, VP, SubVP
 from scratchgen.diffusion.forward import q_posterior, q_sample
 from scratchgen.diffusion.guidance import Guided, guided
 from scratchgen.diffusion.integrators import euler_maruyama, heun, rk45
@@ -34,7 +35,7 @@ from scratchgen.diffusion.score import (
     SlicedScoreMatching,
 )
 from scratchgen.diffusion.score_model import ScoreModel
-from scratchgen.diffusion.sde import SDE, VE, VP, Reverse, SubVP
+from scratchgen.diffusion.sde import SDE, Reverse
 from scratchgen.diffusion.unet import UNet, UNetBlock
 
 __all__ = [

@@ -8,23 +8,17 @@ dw is noise of variance |dt|. p_t is the density of x at time t, and its gradien
 thing that the way back needs, and so the only thing that has to be learned. (2) and (3) have the same p_t as (1): of
 (3) that is the continuity equation, in which ½ g² Δp from the noise of (1) is written as −∇·(−½ g² p ∇ log p).
 
-Here f(x, t) = −½ β(t) x pulls towards 0, or does nothing. Then x at time t is a multiple of x at time 0 plus normal
-noise, and no path has to be simulated in order to learn:
+Here f(x, t) = −½ β(t) x pulls towards 0, or is 0. Then x at time t is a multiple of x at time 0 plus normal noise, and
+no path has to be simulated in order to learn:
 
     x_t = a(t) x₀ + s(t) ε,    ε ~ N(0, I)                                                         (4)
     da/dt = −½ β a,    ds²/dt = −β s² + g²,    a(0) = 1, s(0) = 0                                  (5)
 
-Three families, with B(t) = ∫₀ᵗ β:
-
-    VP        β = β₀ + (β₁ − β₀) t    g² = β                 a = e^{−B/2}    s² = 1 − e^{−B}       (6)
-    sub-VP    β as VP                 g² = β (1 − e^{−2B})   a = e^{−B/2}    s = 1 − e^{−B}        (7)
-    VE        β = 0                   g² = dv/dt             a = 1           s² = v(t) − v(0)      (8)
-                                      v(t) = v₀ (v₁ / v₀)ᵗ
-
-VP preserves a variance of 1, sub-VP stays below it, and VE makes it explode.
+This holds for any β and g; those of ``families`` have an a and an s in closed form.
 
 Source: Song et al., Score-Based Generative Modeling through Stochastic Differential Equations, arXiv:2011.13456,
-sections 3 and 4.3 and appendices B to D. Their samplers have v(t) in place of v(t) − v(0) in (8), as if v₀ were 0.
+sections 3.1, 3.2 and 4.3 and appendix D.1; Anderson, Reverse-time diffusion equation models, Stochastic Processes and
+their Applications 12 (1982), for (2).
 """
 
 from __future__ import annotations
@@ -36,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.diffusion.arguments import beside, require_between, times_of
+from scratchgen.diffusion.arguments import beside
 from scratchgen.distributions import Distribution, Independent, Normal
 from scratchgen.distributions.arguments import require_noise
 from scratchgen.random import Rng, generator
@@ -116,6 +110,7 @@ class Reverse:
         score: (x, t) ↦ ∇ log p_t(x), of the shape of x; p_t is the density of x at time t, not of the data.
         probability_flow: (3) instead of (2).
 
+    >>> from scratchgen.diffusion import VP
     >>> score = lambda x, t: -x                                # of N(0, I), which VP keeps at all times
     >>> sde, x = VP(), np.array([[2.0, -1.0]])
     >>> drift, g = sde.reverse(score)(x, 0.5)                  # (2): f is −½ β x, and −g² ∇ log p is +β x
@@ -141,99 +136,3 @@ class Reverse:
         if self.probability_flow:
             return f - 0.5 * g * g * score, np.zeros_like(g)  # (3)
         return f - g * g * score, g  # (2)
-
-
-class VP(SDE):
-    """Variance preserving (6): what DDPM is with ever smaller steps.
-
-    Args:
-        beta_min: β₀, the rate at t = 0.
-        beta_max: β₁, the rate at t = 1.
-
-    Raises:
-        TypeError: for what are no numbers.
-        ValueError: unless 0 < beta_min < beta_max.
-
-    >>> a, s = VP().marginal(1.0)
-    >>> print(f"{a:.4f} {s:.6f} {a * a + s * s:.6f}")          # little is left of x₀
-    0.0066 0.999978 1.000000
-    """
-
-    def __init__(self, beta_min: float = 0.1, beta_max: float = 20.0) -> None:
-        self.beta_min = require_between("beta_min", beta_min, 0)
-        self.beta_max = require_between("beta_max", beta_max, self.beta_min)
-
-    def rate(self, t: Any) -> np.ndarray:
-        """β(t) (6)."""
-        return self.beta_min + (self.beta_max - self.beta_min) * times_of(t)
-
-    def total(self, t: Any) -> np.ndarray:
-        """B(t), the integral of the rate from 0 to t."""
-        t = times_of(t)
-        return self.beta_min * t + 0.5 * (self.beta_max - self.beta_min) * t * t
-
-    def diffusion(self, t: Any) -> np.ndarray:
-        """g(t) (6)."""
-        return np.sqrt(self.rate(t))
-
-    def marginal(self, t: Any) -> Coefficients:
-        """a(t) and s(t) (6); expm1, since 1 − e^{−B} would lose its digits near t = 0."""
-        B = self.total(t)
-        return np.exp(-0.5 * B), np.sqrt(-np.expm1(-B))
-
-
-class SubVP(VP):
-    """Sub-VP (7): the rate of VP, and less noise.
-
-    >>> _, s = VP().marginal(0.3)
-    >>> print(f"{s:.4f} {SubVP().marginal(0.3)[1]:.4f} {s * s:.4f}")      # the square
-    0.7770 0.6037 0.6037
-    """
-
-    def diffusion(self, t: Any) -> np.ndarray:
-        """g(t) (7)."""
-        return np.sqrt(self.rate(t) * -np.expm1(-2 * self.total(t)))
-
-    def marginal(self, t: Any) -> Coefficients:
-        """a(t) and s(t) (7)."""
-        B = self.total(t)
-        return np.exp(-0.5 * B), -np.expm1(-B)
-
-
-class VE(SDE):
-    """Variance exploding (8): x₀ stays where it is, and the noise grows over it.
-
-    Args:
-        std_min: the root of v₀, about the smallest noise worth telling from none.
-        std_max: the root of v₁; it must be far above the spread of the data, or the prior is not p_1.
-
-    Raises:
-        TypeError: for what are no numbers.
-        ValueError: unless 0 < std_min < std_max.
-
-    >>> a, s = VE(std_min=0.01, std_max=50.0).marginal(np.array([0.0, 0.5, 1.0]))
-    >>> a, s.round(4)
-    (array([1., 1., 1.]), array([ 0.   ,  0.707, 50.   ]))
-    """
-
-    def __init__(self, std_min: float = 0.01, std_max: float = 50.0) -> None:
-        self.std_min = require_between("std_min", std_min, 0)
-        self.std_max = require_between("std_max", std_max, self.std_min)
-
-    def rate(self, t: Any) -> np.ndarray:
-        """0."""
-        return np.zeros_like(times_of(t))
-
-    def diffusion(self, t: Any) -> np.ndarray:
-        """g(t) (8): dv/dt = log(v₁/v₀) v."""
-        log_ratio = math.log(self.std_max / self.std_min)
-        return self.std_min * np.exp(log_ratio * times_of(t)) * math.sqrt(2 * log_ratio)
-
-    def marginal(self, t: Any) -> Coefficients:
-        """a(t) and s(t) (8)."""
-        t = times_of(t)
-        return np.ones_like(t), self.std_min * np.sqrt(np.expm1(2 * math.log(self.std_max / self.std_min) * t))
-
-    def prior_variance(self) -> float:
-        """v₁ − v₀."""
-        return float(self.marginal(1.0)[1]) ** 2

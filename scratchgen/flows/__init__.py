@@ -3,8 +3,8 @@
 Read in this order: ``transform`` (the interface, and composition), ``flow`` (the change of variables). Then the
 transforms: of each number on its own in ``elementwise`` and ``squashing``; linear ones in ``permutations``, ``linear``,
 ``householder`` and ``invertible_conv``; ``normalisation`` looks at the data first. ``planar``, ``radial`` and
-``sylvester`` add a soft step to x, ``continuous`` many small ones. Where an inverse has no closed form, ``root``
-finds it.
+``sylvester`` add a soft step to x, ``continuous`` many small ones, with the ``divergence`` of a velocity. Where an
+inverse has no closed form, ``root`` finds it.
 
 In ``coupling`` and ``masked`` a network decides how numbers are mapped, by one of the maps in ``scalar_maps``,
 ``spline`` and ``logistic_mixture``. ``stacks`` builds whole flows of them.
