@@ -19,7 +19,7 @@ from scratchgen.data import EightGaussians, EntropyGap, Toy, gap_to_entropy
 from scratchgen.flows import AffineMap, Flow, ScalarMap, SplineMap
 
 TITLE = "Page 11: splines against affine maps, and depth"
-SECONDS, QUICK_SECONDS = 60, 12
+SECONDS, QUICK_SECONDS = 40, 6
 TOY = EightGaussians()
 KINDS: dict[str, tuple[ScalarMap, tuple[int, int], str]] = {  # map, hidden widths for as many parameters, colour
     "affine": (AffineMap(), (64, 64), "#c44e52"),

@@ -73,10 +73,10 @@ class Coupling(Transform):
     def mapped(self, apply: Any, h: Any, context: Any) -> Mapped:
         """One direction of the scalar map on the dimensions that do not pass."""
         require_vectors(h, len(self.mask))
-        passing, others = h[:, self.mask], h[:, ~self.mask]
-        image, log_slopes = apply(others, self.theta(passing, context))
-        back = scatter_add(passing, (slice(None), self.mask), h.shape)
-        return back + scatter_add(image, (slice(None), ~self.mask), h.shape), np.sum(log_slopes, axis=1)
+        here, there = (slice(None), self.mask), (slice(None), ~self.mask)
+        image, log_slopes = apply(h[there], self.theta(h[here], context))
+        mapped = scatter_add(h[here], here, h.shape) + scatter_add(image, there, h.shape)
+        return mapped, np.sum(log_slopes, axis=1)
 
     def theta(self, passing: Any, context: Any) -> Any:
         """The parameters of the others, (B, D − n, P), from those that pass, (B, n)."""

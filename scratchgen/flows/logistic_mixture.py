@@ -26,7 +26,7 @@ import numpy as np
 from scratchgen.autodiff import log_sigmoid, log_softmax, logsumexp
 from scratchgen.distributions.distribution import values
 from scratchgen.flows.root import solve_increasing
-from scratchgen.flows.scalar_maps import AffineMap, Mapped, ScalarMap, bounded
+from scratchgen.flows.scalar_maps import AffineMap, Mapped, ScalarMap, bounded, checked_bound
 from scratchgen.nn.inputs import check_sizes
 
 ROUNDING = 8.0  # units of machine precision by which y (2), a difference, is off where it is near 0
@@ -41,7 +41,7 @@ class LogisticMixtureMap(ScalarMap):
 
     Args:
         components: K.
-        most: the most that s and a can be, and with a minus the least: see ``scalar_maps.bounded``.
+        most: the most that an s can be, and −most the least: see ``scalar_maps.bounded``.
 
     Raises:
         ValueError: for components < 1; for most that is not above 0 and finite.
@@ -57,7 +57,7 @@ class LogisticMixtureMap(ScalarMap):
 
     def __init__(self, components: int = 4, most: float = 5.0) -> None:
         check_sizes(components=components)
-        self.components, self.most, self.affine = int(components), float(most), AffineMap(most)
+        self.components, self.most, self.affine = int(components), checked_bound(most), AffineMap()
         self.numbers = 3 * self.components + self.affine.numbers
 
     def forward(self, x: Any, theta: Any) -> Mapped:

@@ -86,9 +86,7 @@ class AffineMap(ScalarMap):
     numbers = 2
 
     def __init__(self, most: float = 3.0) -> None:
-        if not 0 < most < np.inf:
-            raise ValueError(f"most is {most}; it must be above 0 and finite: scales reach from e^−most to e^most")
-        self.most = float(most)
+        self.most = checked_bound(most)
 
     def forward(self, x: Any, theta: Any) -> Mapped:
         """Data → noise: subtract b, divide by e^a."""
@@ -108,6 +106,17 @@ def bounded(alpha: Any, most: float) -> Any:
     array([-3.  ,  0.01,  3.  ])
     """
     return most * np.tanh(alpha / most)
+
+
+def checked_bound(most: float) -> float:
+    """s of (5), if it is one.
+
+    Raises:
+        ValueError: unless it is above 0 and finite.
+    """
+    if not 0 < most < np.inf:
+        raise ValueError(f"most is {most}; it must be above 0 and finite: scales reach from e^−most to e^most")
+    return float(most)
 
 
 def require_scalar_map(value: Any) -> ScalarMap:

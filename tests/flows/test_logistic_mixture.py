@@ -25,7 +25,7 @@ def test_against_scipy() -> None:
     w = np.exp(theta[:, :K]) / np.exp(theta[:, :K]).sum(axis=1, keepdims=True)
     each = stats.logistic(theta[:, K : 2 * K], np.exp(5 * np.tanh(theta[:, 2 * K : 3 * K] / 5)))
     F, density = (w * each.cdf(x[:, None])).sum(axis=1), (w * each.pdf(x[:, None])).sum(axis=1)
-    b, a = theta[:, 3 * K], 5 * np.tanh(theta[:, 3 * K + 1] / 5)
+    b, a = theta[:, 3 * K], 3 * np.tanh(theta[:, 3 * K + 1] / 3)
     z, log_slope = G.forward(x, theta)
     np.testing.assert_allclose(z, (np.log(F / (1 - F)) - b) * np.exp(-a), rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(log_slope, np.log(density / (F * (1 - F))) - a, rtol=0, atol=1e-9)
