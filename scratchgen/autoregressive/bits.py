@@ -57,8 +57,7 @@ class BitModel(Autoregressive):
             TypeError: for another float dtype.
             ValueError: for another shape, a context, or an x that is neither 0 nor 1: a grey level has no probability.
         """
-        if context is not None:
-            raise ValueError(f"context was given, but {type(self).__name__} takes none")
+        self.refuse_context(context)
         x = floats("x", x, self.dtype, whole=True)
         check_features(x, self.dims, type(self).__name__)
         require("x", x, lambda value: (value == 0) | (value == 1), "it must be 0 or 1; binarise it")

@@ -56,5 +56,6 @@ class FVSBN(BitModel):
 
     def conditional(self, x: np.ndarray, j: int, context: Any = None) -> Bernoulli:
         """p(x[j] | x[<j]) for one j, a batch (B,): one regression."""
+        self.refuse_context(context)
         before = self.order[: int(np.argsort(self.order)[j])]
         return Bernoulli(x[:, before] @ self.W.data[before, j] + self.b.data[j])

@@ -120,6 +120,11 @@ class Autoregressive(Module, ABC):
                     report(done, self.dims)
         return x
 
+    def refuse_context(self, context: Any) -> None:
+        """Raise ValueError for any context, in a model that takes none."""
+        if context is not None:
+            raise ValueError(f"context was given, but {type(self).__name__} takes none")
+
     def keep_given(self, x: np.ndarray, given: Any, known: Any) -> int:
         """Write the given values into x, (n, D), and return how many they are: the first so many of the order."""
         if given is None:

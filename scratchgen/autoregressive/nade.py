@@ -72,10 +72,11 @@ class NADE(BitModel):
 
     def conditional(self, x: np.ndarray, j: int, context: Any = None) -> Bernoulli:
         """p(x[j] | x[<j]) for one j, a batch (B,), by (4) up to j."""
-        return self.in_turn(len(x))(x, j)
+        return self.in_turn(len(x), context)(x, j)
 
     def in_turn(self, n: int, context: Any = None) -> Callable[[np.ndarray, int], Bernoulli]:
         """``conditional`` for n rows that are drawn in order: it keeps a, (n, H), and goes on by (4)."""
+        self.refuse_context(context)
         W, V, b = self.W.data, self.V.data, self.b.data
         rank, a, told = np.argsort(self.order), np.zeros((n, 1), self.dtype) + self.c.data, 0
 

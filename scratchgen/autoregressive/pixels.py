@@ -85,8 +85,7 @@ class PixelModel(Autoregressive):
             TypeError: for x that are not integers.
             ValueError: for x of another shape or out of range; for a context; in training, without an rng.
         """
-        if context is not None:
-            raise ValueError(f"context was given, but {type(self).__name__} takes none")
+        self.refuse_context(context)
         x = require_levels(x, self.levels)
         if x.ndim != 2 or x.shape[1] != self.dims:
             hint = f": x.reshape(-1, {self.dims})" if x.ndim != 2 and x.size and x.size % self.dims == 0 else ""

@@ -140,8 +140,7 @@ class ProbabilityTable(Autoregressive):
             TypeError: for x that are no integers.
             ValueError: for another shape, a symbol out of range, or a context.
         """
-        if context is not None:
-            raise ValueError("ProbabilityTable takes no context")
+        self.refuse_context(context)
         check_tokens(x, self.levels)
         if x.ndim != 2 or x.shape[1] != self.dims:
             raise ValueError(f"x has shape {x.shape}, expected (batch, {self.dims})")

@@ -94,7 +94,7 @@ class Transformer(Autoregressive):
             TypeError: for x that are no integers.
             ValueError: for a symbol out of range, a sequence that is too long, or a context.
         """
-        refuse_context(context)
+        self.refuse_context(context)
         inputs = self.shifted(x)  # (B, T)
         return Categorical(self.network(self.embedded(inputs), rng))
 
@@ -155,7 +155,7 @@ class Transformer(Autoregressive):
 
     def in_turn(self, n: int, context: Any = None) -> Callable[[np.ndarray, int], Categorical]:
         """``conditional`` for n rows that are drawn in order: with a cache, each costs the positions that are new."""
-        refuse_context(context)
+        self.refuse_context(context)
         cache = self.empty_cache(n)
 
         def conditional(x: np.ndarray, j: int) -> Categorical:
@@ -219,9 +219,3 @@ class Transformer(Autoregressive):
 def seen_by(cache: list[Past]) -> int:
     """How many positions are in the cache."""
     return cache[0][0].shape[1]
-
-
-def refuse_context(context: Any) -> None:
-    """Raise ValueError for any: this model takes none."""
-    if context is not None:
-        raise ValueError("context was given, but Transformer takes none")

@@ -161,6 +161,7 @@ BAD = {
     "grey": (lambda kind: random_model(kind).log_prob(np.full((1, D), 0.5)), ValueError, "x has 0.5 at (0, 0)"),
     "no bits": (lambda kind: random_model(kind).log_prob(np.full((1, D), 2)), ValueError, "x has 2.0 at (0, 0)"),
     "context": (lambda kind: random_model(kind).log_prob(np.zeros((2, D)), 1), ValueError, "takes none"),
+    "context of a draw": (lambda kind: random_model(kind).sample(2, 0, np.zeros((2, 1))), ValueError, "takes none"),
     "no rows": (lambda kind: random_model(kind).loss(np.zeros((0, D)), 0), ValueError, "x has 0 rows"),
 }
 

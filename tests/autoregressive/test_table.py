@@ -148,7 +148,11 @@ BAD = {
     "x has -1": (lambda: module.ProbabilityTable(PAIR).log_prob(np.array([[-1, 0]])), ValueError, "token -1 at (0, 0)"),
     "x of floats": (lambda: module.ProbabilityTable(PAIR).log_prob(np.zeros((1, 2))), TypeError, "tokens is float64"),
     "shape": (lambda: module.ProbabilityTable(PAIR).log_prob(np.array([0, 1])), ValueError, "expected (batch, 2)"),
-    "context": (lambda: module.ProbabilityTable(PAIR).log_prob(np.array([[0, 1]]), 0), ValueError, "takes no context"),
+    "context": (
+        lambda: module.ProbabilityTable(PAIR).log_prob(np.array([[0, 1]]), 0),
+        ValueError,
+        "ProbabilityTable takes none",
+    ),
     "empty": (lambda: module.ProbabilityTable(PAIR).loss(np.zeros((0, 2), int), 0), ValueError, "0 rows"),
 }
 
