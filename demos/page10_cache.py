@@ -9,9 +9,11 @@ Multiply-adds of a pass over T new positions after S old ones, in one block of w
     without, Σ_t over T = t, S = 0:            6 d² L² + ⅔ d L³, about                           (2)
     with, Σ_t over T = 1, S = t − 1:           12 d² L + d L², about                             (3)
 
-So O(L³) becomes O(L²), once L is so large that attention is what costs: here the two terms of (2) are equal at L = 9 d.
-Time is more than multiply-adds: a pass, however small, has to go through all the calls of its operations. What is
-measured is drawn beside a time for each pass plus a time for each multiply-add.
+In (1), 12 d² are four maps d × d of the attention, and two of the network, d × 4d and 4d × d; 2 d are q · k, and a sum
+of v, for each pair of positions. In (2) and (3) t runs from 1 to L, the length of the sequence. So O(L³) becomes O(L²),
+once L is so large that attention is what costs: here the two terms of (2) are equal at L = 9 d. Time is more than
+multiply-adds: a pass, however small, has to go through all the calls of its operations. What is measured is drawn
+beside a time for each pass plus a time for each multiply-add.
 """
 
 from __future__ import annotations

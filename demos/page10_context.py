@@ -7,8 +7,9 @@ y of a digit, 0 to 9, as ten numbers of which one is 1. The same model then does
     tell the class of a digit       p(y | x) = p(x | y) p(y) / Σ_y' p(x | y') p(y'),   p(y) = 1/10
     do so while it is uncovered     p(y | x[1..j]) likewise, from the first j terms of log p(x | y)
 
-Before any pixel is seen, −log p(y) = log 10 = 2.303 nats. As more are, what is left of it falls, and with p(x) for the
-sum over y', log p(x | y) − log p(x) = log 10 + log p(y | x): so a class is worth log 10 nats of any image, at most.
+Before any pixel is seen, −log p(y) = log 10 = 2.303 nats. As more are seen, −log p(y | x[1..j]) falls on average. With
+p(x) = Σ_y p(x | y) p(y), Bayes' rule says log p(x | y) − log p(x) = log p(y | x) − log p(y), which is at most log 10:
+so to be told the class saves at most log 10 nats of any image.
 
 The settings are those of page10_made, chosen on the validation set; the figures printed are those of the test set.
 """

@@ -21,6 +21,7 @@ from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.autoregressive import MADE, BinaryOutput, OrderMixture, order_agnostic
 from scratchgen.distributions import Bernoulli
+from scratchgen.distributions.distribution import values
 from scratchgen.optim import Adam
 
 TITLE = "Page 10: an average over orders, right and wrong"
@@ -53,8 +54,7 @@ def train(model: MADE | OrderMixture, p: np.ndarray, rng: np.random.Generator) -
 def logits(mixture: OrderMixture) -> np.ndarray:
     """Those of all orders for all images, (K, 512, 9), in float64."""
     with no_grad():
-        found = [member.conditionals(ALL).logits for member in mixture.astype(np.float64).members]
-    return np.array([getattr(each, "data", each) for each in found])
+        return np.array([values(member.conditionals(ALL).logits) for member in mixture.astype(np.float64).members])
 
 
 def log_prob(logit: np.ndarray) -> np.ndarray:

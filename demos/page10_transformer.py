@@ -113,7 +113,8 @@ def study(stage: Stage, axes: Any, source: MarkovSource, rng: np.random.Generato
     found = cost(model, source, fresh)
     ladder = [cost(NGram(stream.ravel(), SYMBOLS, n), source, fresh).nats for n in LADDER]
     weights = attention_map(model, fresh[:500])
-    looks = np.mean(np.diagonal(weights, 1 - lag)[1:])  # without the first of them, where x[t−lag] is the start
+    # Row t − 1 is that of x[t], column t − lag is x[t−lag]. Without the first of them, where that is the start.
+    looks = np.mean(np.diagonal(weights, 1 - lag)[1:])
     even = np.mean(1 / np.arange(lag + 1, LENGTH + 1))
 
     stage.result(
