@@ -5,7 +5,7 @@
     y  = hᴸ (V ∘ M) + c  [ + h⁰ (A ∘ M') ]        P numbers for each p(x[j] | x[<j])           (3)
 
 Features and numbers are what enters for a component and what comes out for it, by the kind of data: see ``outputs``.
-It is an ordinary network but for the masks M, which see to it that no path leads from x[j] to its own output, or to one
+MADE is an ordinary network but for masks M, which see to it that no path leads from x[j] to its own output, or to one
 before it: ``masks`` has the rule, and ∘ multiplies elements. So all D conditionals, and log p(x), cost one pass. The
 last term of (3), direct connections, is optional. Without hidden layers (3) is a linear model of each conditional.
 

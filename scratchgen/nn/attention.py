@@ -7,9 +7,9 @@ there: d numbers each. Positions are rows, of q, k and v (T, d), and of y:
     p_ij = exp(s_ij) / Σ_j exp(s_ij)           the weights of position i: they sum to 1         (2)
     y_i  = Σ_j p_ij v_j                                                                        (3)
 
-Without 1/√d the scores of random q and k would have variance d, and (2) would be 0 or 1 from the start. The mask comes
-before the exponential: weights set to 0 after it would not sum to 1, and would depend on the future by their sum. It is
-−∞, since for any finite number there are scores that are lower still.
+Without 1/√d the scores of random q and k of variance 1 would have variance d, and (2) be near 0 or 1 from the start.
+The mask comes before the exponential: weights set to 0 after it would not sum to 1, and would depend on the future by
+their sum. It is −∞, since for any finite number there are scores that are lower still.
 
 With g = dL/dy, the derivatives are those of two products and of a softmax between them:
 
