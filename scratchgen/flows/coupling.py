@@ -74,8 +74,9 @@ class Coupling(Transform):
         """One direction of the scalar map on the dimensions that do not pass."""
         require_vectors(h, len(self.mask))
         here, there = (slice(None), self.mask), (slice(None), ~self.mask)
-        image, log_slopes = apply(h[there], self.theta(h[here], context))
-        mapped = scatter_add(h[here], here, h.shape) + scatter_add(image, there, h.shape)
+        passing = h[here]
+        image, log_slopes = apply(h[there], self.theta(passing, context))
+        mapped = scatter_add(passing, here, h.shape) + scatter_add(image, there, h.shape)
         return mapped, np.sum(log_slopes, axis=1)
 
     def theta(self, passing: Any, context: Any) -> Any:

@@ -90,8 +90,8 @@ class AffineMap(ScalarMap):
 
     def forward(self, x: Any, theta: Any) -> Mapped:
         """Data → noise: subtract b, divide by e^a."""
-        a = bounded(theta[..., 1], self.most)
-        return (x - theta[..., 0]) * np.exp(-a), -a
+        log_slope = -bounded(theta[..., 1], self.most)
+        return (x - theta[..., 0]) * np.exp(log_slope), log_slope
 
     def inverse(self, z: Any, theta: Any) -> Mapped:
         """Noise → data: multiply by e^a, add b."""

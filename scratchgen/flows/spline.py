@@ -12,9 +12,8 @@ quadratic equation for ξ. Its root between 0 and 1 is
 
     ξ = 2 s η / (2 s η + u + √(u² + 4 s² η (1 − η))),    u = δ_k (1 − η) − δ_{k+1} η           (4)
 
-Everything is written as sums and products of what is not negative, but for u: there is no difference under the root
-whose rounding could make it negative, and none in a denominator. Both ends are exact: ξ = 1 at η = 1, since the root
-is then |u| = −u.
+N and what stands under the root are sums of what is not negative: no rounding can change their sign. The root is at
+least |u|, so ξ is at most 1. Both ends are exact: at η = 1 the root is |u| = −u, and ξ = 1.
 
 (4) is the form of the paper, with its a, b and c divided by h: with D = δ_k + δ_{k+1} − 2 s they are a = s − b,
 b = δ_k − η D and c = −s η. So b² − 4 a c = b² − 4 s η b + 4 s² η = (b − 2 s η)² + 4 s² η (1 − η), and b − 2 s η = u.
