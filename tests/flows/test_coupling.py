@@ -156,6 +156,8 @@ def test_samples_have_the_density(name: str) -> None:
 
 
 def test_masks_that_alternate() -> None:
+    """The first dimension passes first."""
+    np.testing.assert_array_equal(alternating(3, 0), [True, False, True])
     for dims in (2, 5):
         np.testing.assert_array_equal(alternating(dims, 0), ~alternating(dims, 1))
         np.testing.assert_array_equal(alternating(dims, 0), alternating(dims, 2))

@@ -50,6 +50,17 @@ def test_each_layer_has_weights_of_its_own(stack: Any) -> None:
 
 
 @each_stack
+def test_the_settings_reach_the_networks(stack: Any) -> None:
+    """Widths, activation and dtype."""
+    f = stack(4, 2, AffineMap(), [9, 7], 0, activation="tanh", dtype=np.float64)
+    for layer in f.transforms[1:]:
+        *hidden, last = layer.net.layers
+        assert [each.W.shape[1] for each in hidden] == [9, 7]
+        assert all(each.activation is np.tanh for each in hidden) and last.activation is None
+    assert all(t.dtype == np.float64 for t in f.parameters().values())
+
+
+@each_stack
 def test_started_on_data(stack: Any) -> None:
     """The first layer takes their mean and standard deviation."""
     x = np.random.default_rng(0).normal(7.0, 3.0, (100, 2))
