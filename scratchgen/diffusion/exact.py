@@ -79,13 +79,16 @@ class GaussianMixtureData:
         """D."""
         return self.means.shape[1]
 
-    def terms(self, x: Any, a: Any, s: Any) -> tuple[Any, Any, Any]:
-        """log w_k N(x; …) of (2), (K, B); U_kᵀ (x − a m_k), (K, B, D); and the variances a² Λ + s², (K, B or 1, D)."""
-        if not isinstance(x, Tensor):
-            x = np.asarray(x)
+    def rows(self, x: Any) -> Any:
+        """x as a Tensor or array, if it is (B, D); else the ValueError of ``log_prob``."""
+        x = x if isinstance(x, Tensor) else np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.dims:
             hint = "; one x is x[None]" if x.shape == (self.dims,) else ""
             raise ValueError(f"x has shape {x.shape}; it must be (B, {self.dims}){hint}")
+        return x
+
+    def terms(self, x: Any, a: Any, s: Any) -> tuple[Any, Any, Any]:
+        """log w_k N(x; …) of (2), (K, B); U_kᵀ (x − a m_k), (K, B, D); and the variances a² Λ + s², (K, B or 1, D)."""
         a, s = beside(a, x), beside(s, x)
         means, eigenvalues = (each[:, None].astype(x.dtype) for each in (self.means, self.eigenvalues))  # (K, 1, D)
         along = (x - a * means) @ self.eigenvectors.astype(x.dtype)  # rows times U: (K, B, D)
@@ -99,7 +102,7 @@ class GaussianMixtureData:
         Raises:
             ValueError: for x that is not (B, D); for a or s of another number of rows.
         """
-        return logsumexp(self.terms(x, a, s)[0], axis=0)
+        return logsumexp(self.terms(self.rows(x), a, s)[0], axis=0)
 
     def score(self, x: Any, a: Any = 1.0, s: Any = 0.0) -> Any:
         """∇ log p(x) (3), (B, D).
@@ -107,6 +110,7 @@ class GaussianMixtureData:
         Raises:
             ValueError: as ``log_prob``.
         """
+        x = self.rows(x)
         log_joint, along, variances = self.terms(x, a, s)
         responsibilities = np.exp(log_joint - logsumexp(log_joint, axis=0))  # (4), (K, B)
         pulls = (along / variances) @ np.swapaxes(self.eigenvectors, -1, -2).astype(x.dtype)  # (K, B, D)
@@ -118,6 +122,7 @@ class GaussianMixtureData:
         Raises:
             ValueError: as ``log_prob``.
         """
+        x = self.rows(x)
         return (x + beside(np.square(s), x) * self.score(x, a, s)) / beside(a, x)
 
     def distribution(self, a: float = 1.0, s: float = 0.0) -> Mixture:

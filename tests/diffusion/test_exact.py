@@ -92,6 +92,14 @@ def test_the_least_noise_loss(a, s):
     assert least_noise_loss(C, 0.0, 1.0) == 0  # and noise alone
 
 
+def test_without_a_and_s_it_is_the_data_themselves():
+    x = [[0.5, -1.0], [2.0, 0.0]]
+    np.testing.assert_array_equal(DATA.score(x), DATA.score(np.array(x), 1.0, 0.0))
+    np.testing.assert_allclose(DATA.score(x), grad(lambda x: np.sum(DATA.log_prob(x)))(np.array(x)), rtol=1e-12)
+    np.testing.assert_allclose(DATA.log_prob(x), DATA.distribution().log_prob(np.array(x)), rtol=1e-12)
+    np.testing.assert_array_equal(DATA.denoised(np.array(x)), x)  # there is no noise to take away
+
+
 def test_far_away_nothing_underflows():
     x = np.array([[1e4, -2e4], [-300.0, 0.0]])
     score = DATA.score(x)
@@ -111,6 +119,7 @@ def test_float32_stays():
     [
         (lambda: GaussianMixtureData([1.0], [0.0], 1.0), ValueError, r"have shapes \(1,\), \(1,\) and \(0, 0, 0\)"),
         (lambda: GaussianMixtureData([0.5, 0.6], [[0.0], [1.0]], 1.0), ValueError, "weights sum to 1.1"),
+        (lambda: GaussianMixtureData([1.0, 0.0], [[0.0], [1.0]], 1.0), ValueError, r"weights has 0.0 at \(1,\)"),
         (lambda: GaussianMixtureData([1.5, -0.5], [[0.0], [1.0]], 1.0), ValueError, r"weights has -0.5 at \(1,\)"),
         (
             lambda: GaussianMixtureData([1.0], [[0.0]], -1.0),

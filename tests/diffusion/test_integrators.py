@@ -194,6 +194,7 @@ NOISY, STILL = VP(), VP().reverse(lambda x, t: -x, True)
         (lambda: heun(STILL, np.zeros((2, 1), int), [1, 0]), TypeError, "x is int64; it must be float32 or float64"),
         (lambda: heun(STILL, 1.0, [1, 0]), ValueError, r"x has shape \(\); it must be a batch"),
         (lambda: rk45(STILL, X, [1, 0], 0.0), ValueError, "tolerance is 0.0; it must be above 0 and below 1"),
+        (lambda: rk45(STILL, X, [1, 0], 1.0), ValueError, "tolerance is 1.0; it must be above 0 and below 1"),
         (lambda: rk45(lambda x, t: (1 / t**2 + x, 0.0), X, [1, 0]), RuntimeError, "RK45 stopped at t = "),
         (lambda: langevin(lambda x: -x, X, 0.1, 3), TypeError, "Langevin steps are noisy: give rng"),
         (lambda: langevin(lambda x: -x, X, 0.0, 3, rng=0), ValueError, "step is 0.0; it must be above 0"),

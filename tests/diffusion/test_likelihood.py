@@ -126,7 +126,7 @@ def test_float32_stays():
     x = NORMAL.sample(4, 0).astype(np.float32)
     for probes in (None, np.ones((2, 2))):
         found = log_likelihood(p.sde, p.score, x, tolerance=1e-4, probes=probes)
-        assert {each.dtype for each in found} == {np.dtype(np.float32)}
+        assert {each.dtype for each in found} == {np.dtype(np.float32)} and np.isfinite(found.error).all()
     velocity = ProbabilityVelocity(p.sde, p.score)
     assert velocity(x, 0.5).dtype == np.float32
     np.testing.assert_allclose(velocity(x, 0.5), velocity(x.astype(float), 0.5), rtol=1e-4, atol=1e-5)

@@ -65,6 +65,7 @@ def test_one_step_after_another_is_one_step(sde: SDE):
 
 
 def test_the_three_families_by_hand():
+    assert (VP().beta_min, VP().beta_max, VE().std_min, VE().std_max) == (0.1, 20.0, 0.01, 50.0)
     for beta_min, beta_max, t in ((0.1, 20.0, 0.37), (0.5, 2.0, 1.0)):
         B = beta_min * t + (beta_max - beta_min) * t**2 / 2
         np.testing.assert_allclose(VP(beta_min, beta_max).marginal(t), [np.exp(-B / 2), np.sqrt(1 - np.exp(-B))])
@@ -150,6 +151,12 @@ def test_float32_stays(sde: SDE):
         drift, g = sde.reverse(lambda x, t: -x)(x, time)
         assert drift.dtype == g.dtype == sde.perturb(x, time, rng=0).dtype == np.float32
     assert sde.prior(3, np.float32).sample(2, 0).dtype == np.float32
+
+
+def test_times_may_miss_the_ends_by_rounding():
+    """As the sum of many steps does; they count as the ends."""
+    for t, end in ((1 + 1e-12, 1.0), (-1e-12, 0.0)):
+        assert VP().marginal(t) == VP().marginal(end)
 
 
 def test_perturb_draws_its_noise_from_rng():
