@@ -211,6 +211,29 @@ def test_entropies_that_are_known(make: Make, expected: float) -> None:
     assert make().entropy() == pytest.approx(expected, abs=6e-5)
 
 
+DEFAULTS: dict[str, tuple[Make, float]] = {  # what is meant by a toy of which nothing else is said
+    "two moons": (lambda: toys_curves.TwoMoons(), 1.0076),
+    "rings": (lambda: toys_rings.Rings(), 2.6232),
+    "eight Gaussians": (lambda: toys_gaussians.EightGaussians(), 2.6147),
+    "grid of Gaussians": (lambda: toys_gaussians.GaussianGrid(), 1.4516),
+    "banana": (lambda: toys_bent.Banana(), 2.8379),
+    "pinwheel": (lambda: toys_bent.Pinwheel(), 2.3206),
+}
+
+
+@pytest.mark.parametrize(("make", "expected"), DEFAULTS.values(), ids=DEFAULTS)
+def test_the_defaults_stay_what_they_are(make: Make, expected: float) -> None:
+    """Figures of models are compared by them."""
+    assert make().entropy() == pytest.approx(expected, abs=6e-5)
+
+
+def test_spirals_by_default() -> None:
+    """Two noisy spirals as they are by default, the second turned by half a circle."""
+    x, one = np.array([[0.3, -0.5], [2.0, 1.0]]), NoisySpiral()
+    expected = np.logaddexp(one.log_prob(x), one.log_prob(-x)) - np.log(2)
+    np.testing.assert_allclose(toys_curves.Spirals().log_prob(x), expected, rtol=1e-12)
+
+
 @each_toy
 def test_samples_have_the_entropy_of_the_density(make: Make) -> None:
     """E[−log p(x)] = H: |z| < 5.96 is a false alarm of 2.5e-9."""
