@@ -13,6 +13,8 @@ The noisy spiral is a latent-variable model itself, with one latent number:
     p(x) = ∫₀¹ 2u N(x; c(u), s(u)² I) du                                 by quadrature in u      (4)
 
 The density 2u makes up for the speed of the curve, which grows with u: the points lie about evenly along it.
+
+More toys are in the files ``toys_…`` beside this one. ``entropy_gap`` tells how far a model is from their H.
 """
 
 from __future__ import annotations
