@@ -25,7 +25,7 @@ TOYS: dict[str, Make] = {
     "grid of Gaussians": lambda: toys_gaussians.GaussianGrid(side=3, step=1.5, std=0.4),
     "checkerboard": lambda: toys_checkerboard.Checkerboard(),
     "checkerboard of three": lambda: toys_checkerboard.Checkerboard(squares=3, size=1.0),
-    "banana": lambda: toys_bent.Banana(long_std=1.0, short_std=0.5, bend=0.3),
+    "banana": lambda: toys_bent.Banana(long_std=1.2, short_std=0.5, bend=0.3),
     "pinwheel": lambda: toys_bent.Pinwheel(arms=3, distance=1.5, long_std=0.4, short_std=0.3, twist=0.4),
 }
 each_toy = pytest.mark.parametrize("make", TOYS.values(), ids=TOYS)
@@ -142,13 +142,13 @@ def test_the_checkerboard_by_hand() -> None:
 
 def test_the_banana_by_hand() -> None:
     """Equation (2) of toys_bent, and its map (1) from given noise."""
-    toy, x = toys_bent.Banana(2.0, 0.5, 0.25), np.array([[0.0, -1.0], [3.0, 1.0], [-4.0, 3.5]])
-    expected = norm.logpdf(x[:, 0], 0, 2) + norm.logpdf(x[:, 1], [-1.0, 1.25, 3.0], 0.5)
+    toy, x = toys_bent.Banana(3.0, 0.5, 0.25), np.array([[0.0, -1.0], [3.0, 1.0], [-4.0, 3.5]])
+    expected = norm.logpdf(x[:, 0], 0, 3) + norm.logpdf(x[:, 1], [-2.25, 0.0, 1.75], 0.5)
     np.testing.assert_allclose(toy.log_prob(x), expected, rtol=1e-12)
     noise = np.random.default_rng(5).standard_normal((4, 2))
     drawn = toy.sample(4, rng=5)
-    np.testing.assert_allclose(drawn[:, 0], 2 * noise[:, 0], rtol=1e-14)
-    np.testing.assert_allclose(drawn[:, 1], 0.5 * noise[:, 1] + noise[:, 0] ** 2 - 1, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(drawn[:, 0], 3 * noise[:, 0], rtol=1e-14)
+    np.testing.assert_allclose(drawn[:, 1], 0.5 * noise[:, 1] + 2.25 * noise[:, 0] ** 2 - 2.25, rtol=0, atol=1e-13)
 
 
 def test_the_pinwheel_keeps_areas_and_bends_back() -> None:
@@ -225,6 +225,11 @@ DEFAULTS: dict[str, tuple[Make, float]] = {  # what is meant by a toy of which n
 def test_the_defaults_stay_what_they_are(make: Make, expected: float) -> None:
     """Figures of models are compared by them."""
     assert make().entropy() == pytest.approx(expected, abs=6e-5)
+
+
+def test_bends_by_default() -> None:
+    """The entropy does not tell of them."""
+    assert toys_bent.Banana().bend == 0.25 and toys_bent.Pinwheel().twist == 0.25
 
 
 def test_spirals_by_default() -> None:
