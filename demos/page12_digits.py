@@ -48,16 +48,16 @@ def even_log_snr(steps: int) -> Schedule:
 
 def train(steps: int, rng: np.random.Generator) -> tuple[LevelDDPM, History]:
     """AdamW and averaged weights, which the model then has; the best of them by the bound of the validation set."""
-    model = LevelDDPM(UNet(1, rng, channels=16, classes=10, outputs=LEVELS), even_log_snr(T), SHAPE, LEVELS)
+    model = LevelDDPM(UNet(1, rng, channels=16, classes=10, outputs=LEVELS), even_log_snr(T), SHAPE, LEVELS, first=0.5)
     history = fit(
         model,
         load("train"),
         optimizer=AdamW(model.parameters(), lr=6e-3, weight_decay=0.3, matrices_only=True),
         average=Average(model.parameters(), decay=0.98),
-        batch_size=100,  # as many as steps: each t once
+        batch_size=100,
         steps=steps,
         schedule=cosine(6e-3, steps, warm_up=30),
-        validation=tuple(part[:300] for part in load("validation")),  # so that here too each t counts as often
+        validation=load("validation"),
         evaluate_every=max(1, steps // 10),
         patience=steps,
         clip=100.0,

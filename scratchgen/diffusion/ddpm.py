@@ -27,6 +27,7 @@ from scratchgen.autodiff import Tensor, no_grad, sigmoid
 from scratchgen.diffusion.arguments import beside, require_int, steps_of
 from scratchgen.diffusion.bound import per_example, prior_term, step_term
 from scratchgen.diffusion.decoders import Decoder, RealDecoder
+from scratchgen.diffusion.drawn_steps import drawn_steps
 from scratchgen.diffusion.embeddings import without_some
 from scratchgen.diffusion.forward import noise_for, posterior_coefficients, q_sample
 from scratchgen.diffusion.schedules import Schedule, require_times
@@ -74,9 +75,11 @@ class DDPM(Module):
         clip: the range that x̂_0 is held in when sampling and in the bound, such as (-1, 1) for images.
         drop: the share of labels that training takes away, for guidance.
         prior: p(x_T), one Normal for every component, if not N(0, 1).
+        first: the share of t = 1 among the steps that training with the bound draws, if not 1/T; see ``drawn_steps``.
 
     Raises:
-        ValueError: for an unknown target, weighting or variance; for drop outside [0, 1].
+        ValueError: for an unknown target, weighting or variance; for drop outside [0, 1], first outside (0, 1), or
+            first with another weighting.
 
     >>> from scratchgen.diffusion import ResidualNet, cosine
     >>> model = DDPM(ResidualNet(2, rng=0), cosine(50), (2,))
@@ -98,6 +101,7 @@ class DDPM(Module):
         clip: tuple[float, float] | None = None,
         drop: float = 0.1,
         prior: Normal | None = None,
+        first: float | None = None,
     ) -> None:
         if target not in TARGETS:
             raise ValueError(f"target is {target!r}; it must be one of {', '.join(TARGETS)}")
@@ -111,9 +115,11 @@ class DDPM(Module):
             raise ValueError(f"variance is {variance!r}; it must be beta, beta_tilde, learned, or an array")
         if not 0 <= drop <= 1:
             raise ValueError(f"drop is {drop}; it must be from 0 to 1")
+        if first is not None and not (0 < first < 1 and weighting == "bound"):
+            raise ValueError(f"first is {first} and weighting {weighting}; it must be between 0 and 1, with bound")
         self.network, self.schedule, self.event_shape = network, schedule, tuple(event_shape)
         self.target, self.weighting = target, weighting
-        self.decoder, self.clip, self.drop, self.prior = decoder or RealDecoder(), clip, drop, prior
+        self.decoder, self.clip, self.drop, self.prior, self.first = decoder or RealDecoder(), clip, drop, prior, first
         self.times = np.arange(schedule.T + 1) / schedule.T  # what the network is told of t
 
     @property
@@ -246,8 +252,6 @@ class DDPM(Module):
 
         Called as ``loss(x, rng)`` or ``loss(x, labels, rng)``.
 
-        The t of a batch are spread evenly over 1 … T, from a common random start, which makes the loss less noisy.
-
         Raises:
             TypeError: without rng.
             ValueError: for an empty batch.
@@ -259,18 +263,22 @@ class DDPM(Module):
         *contexts, rng = context_and_rng
         rng = generator(rng)
         x0 = self.decoder.to_network(x, self.dtype)
-        t = even_steps(len(x), self.schedule.T, rng)
+        t, probability = drawn_steps(len(x), self.schedule.T, rng, self.first)
         noise = rng.standard_normal(x0.shape, dtype=x0.dtype)
         context = without_some(contexts[0], self.drop if self.training else 0.0, rng) if contexts else None
-        return np.mean(self.losses(x, t, noise, context))
+        return np.mean(self.losses(x, t, noise, context, probability))
 
-    def losses(self, x: Any, t: Any, noise: Any, context: Any = None) -> Any:
-        """The loss (2) of each row, (B,), at steps and with noise that are given."""
+    def losses(self, x: Any, t: Any, noise: Any, context: Any = None, probability: Any = None) -> Any:
+        """The loss (2) of each row, (B,), at steps and with noise that are given.
+
+        Where it is a bound, the term of t is divided by the probability with which t was drawn, (B,); by default 1/T.
+        """
         x0, t = self.decoder.to_network(x, self.dtype), steps_of(t, len(x), self.schedule.T)
         x_t = q_sample(self.schedule, x0, t, noise=noise)
         prediction = self.predict(x_t, t, context)
+        p = (np.full(len(t), 1 / self.schedule.T) if probability is None else probability).astype(x0.dtype)
         if self.weighting == "bound":
-            return prior_term(self, x0) + self.schedule.T * step_term(self, x, x0, x_t, t, prediction)
+            return prior_term(self, x0) + step_term(self, x, x0, x_t, t, prediction) / p
         target = TARGETS[self.target]
         error = target.of(x0, noise, *self.signal_and_noise(t, x0)) - prediction.output
         weights = target_weights(self.schedule, target, self.weighting)[t].astype(x0.dtype)
@@ -278,16 +286,7 @@ class DDPM(Module):
         if prediction.share is None:
             return loss
         given = prediction._replace(x0=values(prediction.x0))
-        return loss + HYBRID * self.schedule.T * step_term(self, x, x0, x_t, t, given)
-
-
-def even_steps(n: int, T: int, rng: np.random.Generator) -> np.ndarray:
-    """n steps, each uniform on 1 … T, together as even as can be: t_i = ⌊T ((u + i/n) mod 1)⌋ + 1 for one u.
-
-    Source: Kingma et al., arXiv:2107.00630, appendix I.1.
-    """
-    places = (rng.random() + np.arange(n) / n) % 1.0
-    return np.minimum((T * places).astype(np.int64), T - 1) + 1
+        return loss + HYBRID * step_term(self, x, x0, x_t, t, given) / p
 
 
 def each(rows: np.ndarray, like: Any) -> np.ndarray:

@@ -36,7 +36,7 @@ class LevelDDPM(DDPM):
         event_shape: of one x_0.
         levels: L.
         weighting: as of ``DDPM``.
-        options: further ones of ``DDPM``: variance, drop, prior. The target is x_0.
+        options: further ones of ``DDPM``: variance, drop, prior, first. The target is x_0.
 
     >>> from scratchgen.diffusion import ResidualNet, cosine
     >>> model = LevelDDPM(ResidualNet(4, rng=0, outputs=4 * 17), cosine(10), (4,), levels=17)

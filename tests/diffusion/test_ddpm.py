@@ -16,7 +16,8 @@ from scratchgen.diffusion import (
     terms,
 )
 from scratchgen.diffusion.bound import prior_term
-from scratchgen.diffusion.ddpm import HYBRID, even_steps
+from scratchgen.diffusion.ddpm import HYBRID
+from scratchgen.diffusion.drawn_steps import drawn_steps
 from scratchgen.diffusion.forward import posterior_coefficients
 from scratchgen.diffusion.variances import log_beta, log_beta_tilde
 from scratchgen.nn import Module
@@ -258,13 +259,27 @@ def test_the_least_loss_is_that_of_the_best_network_and_not_zero():
 
 def test_the_steps_of_a_batch_are_spread_evenly_and_each_is_uniform():
     for n, T in [(1, 5), (7, 5), (20, 5), (3, 100)]:
-        drawn = np.stack([even_steps(n, T, np.random.default_rng(seed)) for seed in range(400)])
+        drawn = np.stack([drawn_steps(n, T, np.random.default_rng(seed))[0] for seed in range(400)])
         counts = np.stack([np.sum(drawn == t, axis=1) for t in range(1, T + 1)])
         assert drawn.min() >= 1 and drawn.max() <= T
         assert np.all(counts >= n // T) and np.all(counts <= -(-n // T))
-    first = np.stack([even_steps(4, 5, np.random.default_rng(seed)) for seed in range(2000)])[:, 2]
+    first = np.stack([drawn_steps(4, 5, np.random.default_rng(seed))[0] for seed in range(2000)])[:, 2]
     expected = 400
     assert np.sum((np.bincount(first, minlength=6)[1:] - expected) ** 2 / expected) < 40  # χ² of 4: P < 1e-7
+
+
+@pytest.mark.parametrize("first", [0.5, 0.1])
+def test_steps_drawn_more_often_count_less(first):
+    """(2) of ``drawn_steps``: shares as asked for, and the expectation of the loss is the bound, for any of them."""
+    t, p = drawn_steps(10_000, 4, np.random.default_rng(0), first)
+    shares = np.bincount(t, minlength=5)[1:] / 10_000
+    np.testing.assert_allclose(shares, [first, *[(1 - first) / 3] * 3], atol=2e-4)
+    np.testing.assert_allclose(p, np.take([first, *[(1 - first) / 3] * 3], t - 1))
+    model, noise = model_of(weighting="bound", first=first), RNG.normal(size=(4, 6, 3))
+    probability = {s: np.full(6, p[t == s][0]) for s in range(1, 5)}
+    expected = sum(probability[s][0] * model.losses(X, s, noise[s - 1], None, probability[s]).data for s in range(1, 5))
+    np.testing.assert_allclose(expected, terms(model, X, noise=noise).total, rtol=1e-12)
+    assert drawn_steps(3, 1, np.random.default_rng(0), first)[0].tolist() == [1, 1, 1]
 
 
 def test_labels_are_taken_away_in_training_only():
@@ -304,6 +319,8 @@ def test_the_dtype_stays(dtype):
         ({"weighting": "sum"}, "weighting is 'sum'; it must be one of simple, snr, min_snr, bound"),
         ({"variance": "large"}, "variance is 'large'; it must be beta, beta_tilde, learned, or an array"),
         ({"variance": np.ones(4)}, "x0_variance has 4 rows"),
+        ({"first": 1.0, "weighting": "bound"}, "first is 1.0 and weighting bound; it must be between 0 and 1"),
+        ({"first": 0.5}, "first is 0.5 and weighting simple"),
         ({"drop": 1.5}, r"drop is 1\.5; it must be from 0 to 1"),
     ],
 )

@@ -25,6 +25,7 @@ from scratchgen.diffusion import (
     Schedule,
     bound,
     ddpm,
+    drawn_steps,
     forward,
     linear,
     samplers,
@@ -182,7 +183,7 @@ PLANTS: dict[str, tuple[Plant, list[Check]]] = {
     "noise in the last step": (rewritten(DDPM, "p_sample", "(t > 1) * 1.0", "(t > 0) * 1.0"), [*one_step, *moments]),
     "no noise in the last two": (rewritten(DDPM, "p_sample", "(t > 1) * 1.0", "(t > 2) * 1.0"), [*one_step, *moments]),
     "clamping to [−1, 1] (denoising-diffusion-pytorch#65)": (
-        instead_of(DDPM.__init__, "__defaults__", ("eps", "simple", "beta", None, (-1, 1), 0.1, None)),
+        instead_of(DDPM.__init__, "__defaults__", ("eps", "simple", "beta", None, (-1, 1), 0.1, None, None)),
         [of_model.test_clipping_is_for_who_asks_for_it],
     ),
     "ε̂ that does not fit an x̂_0 that is clipped": (
@@ -204,13 +205,24 @@ PLANTS: dict[str, tuple[Plant, list[Check]]] = {
         [partial(of_model.test_weights_are_of_the_error_of_x_0_whatever_the_target, "snr")],
     ),
     "one term for all T of them": (
-        rewritten(DDPM, "losses", "prior_term(self, x0) + self.schedule.T * ", "prior_term(self, x0) + "),
+        rewritten(
+            DDPM,
+            "losses",
+            "step_term(self, x, x0, x_t, t, prediction) / p",
+            "step_term(self, x, x0, x_t, t, prediction)",
+        ),
         loss_is_bound,
     ),
-    "the bound without L_T": (rewritten(DDPM, "losses", "prior_term(self, x0) + self", "self"), loss_is_bound),
+    "the bound without L_T": (rewritten(DDPM, "losses", "prior_term(self, x0) + ", ""), loss_is_bound),
     "the mean learns from the bound of the variance": (
         rewritten(DDPM, "losses", "x0=values(prediction.x0)", "x0=prediction.x0"),
         learned,
+    ),
+    "steps that are drawn more often count as much": (
+        rewritten(
+            drawn_steps, "drawn_steps", "np.where(t == 1, first, (1.0 - first) / (T - 1))", "np.full(n, 1.0 / T)"
+        ),
+        [partial(of_model.test_steps_drawn_more_often_count_less, 0.5)],
     ),
     "labels are never taken away": (
         rewritten(DDPM, "loss", "self.drop if self.training else 0.0", "0.0"),
@@ -221,7 +233,7 @@ PLANTS: dict[str, tuple[Plant, list[Check]]] = {
         [of_model.test_labels_are_taken_away_in_training_only],
     ),
     "t from 0 to T − 1": (
-        rewritten(ddpm, "even_steps", ", T - 1) + 1", ", T - 1)"),
+        rewritten(drawn_steps, "drawn_steps", ", T - 1) + 1", ", T - 1)"),
         [of_model.test_the_steps_of_a_batch_are_spread_evenly_and_each_is_uniform],
     ),
     # The bound.
