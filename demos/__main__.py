@@ -58,6 +58,8 @@ DEMOS = [
     "page12_steps",
     "page12_score",
     "page12_variance",
+    "page12_ddpm",
+    "page12_digits",
 ]
 
 
