@@ -48,10 +48,9 @@ def test_the_bound_and_its_terms(monkeypatch):
 def test_pictures_of_an_untrained_network(stage, monkeypatch):
     """A network that has learned nothing ignores the label: all scales of guidance draw the same."""
     monkeypatch.setattr(page12, "T", 20)
-    monkeypatch.setattr(page12, "SAMPLES", 20)
     monkeypatch.setattr(page12, "SHOWN", (20, 10, 0))
     model = LevelDDPM(UNet(1, 0, channels=2, classes=10, outputs=17), page12.even_log_snr(20), page12.SHAPE, 17).eval()
-    page12.draw_guidance(stage, model, np.random.default_rng(0))
+    page12.draw_guidance(stage, model, np.random.default_rng(0), 20)
     page12.draw_trajectory(stage, model, np.random.default_rng(0))
     rows = [ax.images[0].get_array() for ax in stage.figures["page12_digits_guidance"].axes]
     assert len(rows) == 4
