@@ -52,7 +52,7 @@ def test_the_prior_of_vp_is_off_by_what_is_left_of_the_data(beta_max):
 def test_it_is_a_flow_like_any_other(start):
     """As the velocity of a continuous flow: the density of its draws, and both directions."""
     p = DATA.diffused(VP(0.1, 3.0))
-    model = Flow(ContinuousFlow(ProbabilityVelocity(p.sde, p.score, start), steps=40), p.at(1.0))
+    model = Flow(ContinuousFlow(ProbabilityVelocity(p.sde, p.score, start), steps=28), p.at(1.0))
     x, log_prob = model.sample_and_log_prob(5, rng=0)
     np.testing.assert_allclose(log_prob, p.log_prob(x, start), rtol=0, atol=1e-6)
     with no_grad():
@@ -92,13 +92,13 @@ def test_all_signs_give_the_exact_divergence(sde):
 def test_the_standard_error_is_that_of_the_mean():
     """K probes against each alone (3); and their mean is as far from the truth as it says."""
     p, x = THREE.diffused(VP(0.1, 3.0)), THREE.sample(40, 3)
-    probes = random_signs((6, 40, 3), rng=4)
-    found = log_likelihood(p.sde, p.score, x, p.at(1.0), tolerance=1e-7, probes=probes)
-    alone = [log_likelihood(p.sde, p.score, x, p.at(1.0), tolerance=1e-7, probes=e[None]) for e in probes]
+    probes = random_signs((4, 40, 3), rng=4)
+    found = log_likelihood(p.sde, p.score, x, p.at(1.0), tolerance=1e-5, probes=probes)
+    alone = [log_likelihood(p.sde, p.score, x, p.at(1.0), tolerance=1e-5, probes=e[None]) for e in probes]
     assert all(np.isnan(one.error).all() for one in alone)
     each = [one.log_prob for one in alone]
-    np.testing.assert_allclose(found.log_prob, np.mean(each, axis=0), atol=1e-4)
-    np.testing.assert_allclose(found.error, np.std(each, axis=0, ddof=1) / np.sqrt(6), atol=1e-4)
+    np.testing.assert_allclose(found.log_prob, np.mean(each, axis=0), atol=3e-4)
+    np.testing.assert_allclose(found.error, np.std(each, axis=0, ddof=1) / np.sqrt(4), atol=3e-4)
     off = np.mean(found.log_prob - THREE.log_prob(x))
     error = np.sqrt(np.sum(found.error**2)) / 40
     assert abs(off) < 5 * error and error < 0.05
