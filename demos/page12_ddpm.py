@@ -136,23 +136,23 @@ def with_right_variance(model: DDPM, x: np.ndarray, rng: np.random.Generator) ->
 # -- pictures ------------------------------------------------------------------------------------------------------
 
 
-def draw_paths(stage: Stage, found: dict[str, tuple[Standard, DDPM]], rng: np.random.Generator) -> None:
+def draw_paths(stage: Stage, found: dict[str, tuple[Standard, DDPM]], rng: np.random.Generator, n: int) -> None:
     """Samples on their way from noise to data, beside data."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(len(found), len(SHOWN) + 1, figsize=(14, 2.3 * len(found)), layout="constrained")
     for row, (name, (data, model)) in zip(np.atleast_2d(axes), found.items()):
         path = Trajectory()
-        ancestral(model, model.start(1000, rng), rng, watch=path)
+        ancestral(model, model.start(n, rng), rng, watch=path)
         for ax, t in zip(row, SHOWN):
             ax.scatter(*path.x[T - t].T, s=2, linewidths=0, color="C0")
             ax.set_title("sample, t = 0" if t == 0 else f"t = {t}", fontsize=10)
-        row[-1].scatter(*data.sample(1000, rng).T, s=2, linewidths=0, color="0.3")
+        row[-1].scatter(*data.sample(n, rng).T, s=2, linewidths=0, color="0.3")
         row[-1].set_title("data", fontsize=10)
         for ax in row:
             ax.set(xlim=(-3, 3), ylim=(-3, 3), xticks=[], yticks=[], aspect="equal")
         row[0].set_ylabel(name)
-    caption = "1000 draws of noise, and what 1000 steps of the learned chain make of them; data for comparison, right."
+    caption = f"{n} draws of noise, and what 1000 steps of the learned chain make of them; data for comparison, right."
     stage.save(
         figure, "page12_ddpm_paths", "From noise to data", "p(x_{t−1} | x_t) = N(c_t x̂_0 + d_t x_t, σ_t² I)", caption
     )
@@ -257,7 +257,7 @@ def run(stage: Stage, seed: int) -> None:
         stage.result(
             f"{name}: entropy {data.entropy:.4f} nats; above it, by probability flow {by_flow}, by bound {by_bound}"
         )
-    draw_paths(stage, found, rng)
+    draw_paths(stage, found, rng, min(n, 800))
     draw_steps(stage, found, rng, n)
     draw_short(stage, rng, 2000)
 

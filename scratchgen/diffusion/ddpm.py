@@ -189,7 +189,8 @@ class DDPM(Module):
     def log_variance(self, x_t: Any, t: np.ndarray, share: Any) -> Any:
         """log σ_t² of the rows, (B, 1, …) or (B, …)."""
         if self.x0_variance is not None:
-            return each(log_optimal(self.schedule, self.x0_variance)[t], x_t)
+            rows = log_optimal(self.schedule, self.x0_variance)[t]
+            return beside(rows, x_t) if rows.ndim == 1 else rows.astype(x_t.dtype)
         if share is None:
             return beside(LOG_VARIANCES[self.variance](self.schedule)[t], x_t)
         least, most = (beside(LOG_VARIANCES[name](self.schedule)[t], x_t) for name in ("beta_tilde", "beta"))
@@ -199,8 +200,16 @@ class DDPM(Module):
         """log p(x_0 | x_1) for each component of data x, (B, …), by the decoder."""
         return self.decoder.log_prob(x, mean, log_variance)
 
-    def p_sample(self, x_t: Any, t: Any, rng: Rng | None = None, noise: Any = None, context: Any = None) -> np.ndarray:
-        """A draw of p(x_{t−1} | x_t) (1); at t = 1 its mean, as noise would only be seen.
+    def p_sample(
+        self,
+        x_t: Any,
+        t: Any,
+        rng: Rng | None = None,
+        noise: Any = None,
+        context: Any = None,
+        prediction: Prediction | None = None,
+    ) -> np.ndarray:
+        """A draw of p(x_{t−1} | x_t) (1), by its prediction if that is known; at t = 1 the mean: noise would be seen.
 
         Raises:
             TypeError: without rng and noise; for t that is no integer.
@@ -208,7 +217,8 @@ class DDPM(Module):
         """
         t = steps_of(t, len(x_t), self.schedule.T)
         with no_grad():
-            mean, log_variance = map(values, self.reverse(x_t, t, self.predict(x_t, t, context)))
+            known = self.predict(x_t, t, context) if prediction is None else prediction
+            mean, log_variance = map(values, self.reverse(x_t, t, known))
         noise = noise_for(x_t, rng, noise)
         return np.asarray(mean + beside((t > 1) * 1.0, x_t) * np.exp(0.5 * log_variance) * noise)
 
@@ -287,8 +297,3 @@ class DDPM(Module):
             return loss
         given = prediction._replace(x0=values(prediction.x0))
         return loss + HYBRID * step_term(self, x, x0, x_t, t, given) / p
-
-
-def each(rows: np.ndarray, like: Any) -> np.ndarray:
-    """Rows (B,) beside x, or (B, …) for all components of it."""
-    return beside(rows, like) if rows.ndim == 1 else rows.astype(like.dtype)

@@ -117,10 +117,11 @@ def ancestral(
     """
     rng = None if rng is None else generator(rng)
     for t in range(model.schedule.T, 0, -1):
+        with no_grad():
+            prediction = model.predict(x, t, context)
         if watch is not None:
-            with no_grad():
-                watch(t, x, values(model.predict(x, t, context).x0))
-        x = model.p_sample(x, t, rng, None if noise is None else noise[t - 1], context)
+            watch(t, x, values(prediction.x0))
+        x = model.p_sample(x, t, rng, None if noise is None else noise[t - 1], context, prediction)
     return ended(x, watch)
 
 

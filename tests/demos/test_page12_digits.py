@@ -68,9 +68,9 @@ def test_the_bound_beats_the_published_vae(stage):
     """nats per image without labels; the published VAE has 100.5. About 90 seconds on two idle cores."""
     page12.run(stage, seed=0)
     ((validation, error, published),) = stage.numbers(r"at most (\S+) ± (\S+) nats per image; published VAE (\S+), T")
-    assert published == 100.5 and validation + 3 * error < published
+    assert published == 100.5 and validation + 3 * error < 92 < published
     ((test, _, bits),) = stage.numbers(r"test set: at most (\S+) ± (\S+) nats per image, (\S+) bits")
-    assert test < 95 and bits == pytest.approx(test / 64 / np.log(2), abs=1e-3)
+    assert test < 88 and bits == pytest.approx(test / 64 / np.log(2), abs=1e-3)
     shares = [share for (share,) in stage.numbers(r"label in (\d+) % of 200 samples")]
     spreads = [spread for (spread,) in stage.numbers(r"within a class (\S+) levels")]
     assert shares[0] < 30 < 80 < shares[1] < shares[3]
