@@ -60,5 +60,7 @@ class BitModel(Autoregressive):
         self.refuse_context(context)
         x = floats("x", x, self.dtype, whole=True)
         check_features(x, self.dims, type(self).__name__)
+        if x.ndim != 2:
+            raise ValueError(f"x has shape {x.shape}, expected (batch, {self.dims}): x.reshape(-1, {self.dims})")
         require("x", x, lambda value: (value == 0) | (value == 1), "it must be 0 or 1; binarise it")
         return Bernoulli(self.network(x))

@@ -154,6 +154,7 @@ class MADE(Autoregressive):
         if np.ndim(x) != 2 or np.shape(x)[1] != self.dims:
             shape = np.shape(x)
             hint = f": x.reshape(-1, {self.dims})" if len(shape) > 2 and np.prod(shape[1:]) == self.dims else ""
+            hint = ": x[None] is a batch of one" if shape == (self.dims,) else hint
             raise ValueError(f"x has shape {shape}, expected (batch, {self.dims}){hint}")
         features = self.output.encode(x, self.dtype)
         if self.context or context is not None:

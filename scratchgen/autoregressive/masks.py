@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.distributions.arguments import unmasked
 from scratchgen.random import Rng, generator
 
 
@@ -36,12 +37,13 @@ def permutation(order: Any, dims: int) -> np.ndarray:
     """An order of D components, (D,) int64; None is 0 … D − 1.
 
     Raises:
+        TypeError: for a Tensor or a masked array.
         ValueError: for an order that is no permutation, with what is missing and what is there twice.
 
     >>> permutation([2, 0, 1], 3)
     array([2, 0, 1])
     """
-    items = list(range(dims)) if order is None else np.ravel(order).tolist()
+    items = list(range(dims)) if order is None else np.ravel(np.asarray(unmasked("order", order))).tolist()
     if sorted(items) != list(range(dims)):
         missing = sorted(set(range(dims)) - set(items))
         twice = sorted({j for j in items if items.count(j) > 1})

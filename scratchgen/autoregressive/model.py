@@ -24,7 +24,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.autoregressive.inverse import inverse, part
 from scratchgen.distributions import Distribution
-from scratchgen.distributions.arguments import require
+from scratchgen.distributions.arguments import require, unmasked
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 
@@ -113,6 +113,8 @@ class Autoregressive(Module, ABC):
         x = np.zeros((n, self.dims), np.int64 if self.symbols else self.dtype)
         first = self.keep_given(x, given, known)
         with no_grad():
+            if first:
+                self.conditionals(x, context)  # refuses given values that x cannot have, also where nothing is drawn
             conditional = self.in_turn(n, context)
             for done, j in enumerate(self.order[first:], start=first + 1):
                 x[:, j] = inverse(conditional(x, int(j)), u[:, j])
@@ -131,14 +133,14 @@ class Autoregressive(Module, ABC):
             if known is not None:
                 raise ValueError("known says which components are given: pass their values as given")
             return 0
-        given = np.asarray(given)
-        if given.dtype.kind not in ("iu" if self.symbols else "iubf"):
+        given = np.asarray(unmasked("given", given))
+        if given.size and given.dtype.kind not in ("iu" if self.symbols else "iubf"):
             raise TypeError(f"given is {given.dtype}; the values of x are {x.dtype}")
         columns = self.dims if known is not None else given.shape[-1] if given.ndim else 0
         if given.shape not in ((columns,), (len(x), columns)) or columns > self.dims:
             k = f"up to {self.dims}" if known is None else f"{self.dims}"
             raise ValueError(f"given has shape {given.shape}; it must be (k,) or ({len(x)}, k) with k {k}")
-        count = columns if known is None else count_known(np.asarray(known), self.order)
+        count = columns if known is None else count_known(np.asarray(unmasked("known", known)), self.order)
         first = self.order[:count]
         x[:, first] = given if known is None else given[..., first]
         require("given", x[:, first], np.isfinite, "it must be finite")
@@ -152,19 +154,40 @@ def uniform_numbers(n: int, dims: int, rng: Rng | None, uniforms: Any) -> np.nda
         TypeError: for n that is no int; without rng and uniforms.
         ValueError: for a negative n, uniforms of another shape, or outside [0, 1).
     """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise TypeError(f"n is {n!r}; the number of draws is an int")
-    if n < 0:
-        raise ValueError(f"n is {n}; the number of draws must be 0 or more")
+    require_draws(n)
     if uniforms is None:
         if rng is None:
             raise TypeError("sample needs rng, or the uniforms themselves")
         return generator(rng).random((n, dims))
-    u = np.asarray(uniforms, np.float64)
+    u = np.asarray(unmasked("uniforms", uniforms), np.float64)
     if u.shape != (n, dims):
         raise ValueError(f"uniforms has shape {u.shape}; with n={n} it must be {(n, dims)}")
     require("uniforms", u, lambda value: (value >= 0) & (value < 1), "it must be in [0, 1)")
     return u
+
+
+def require_draws(n: Any) -> None:
+    """Refuse a number of draws that is no int, or is negative.
+
+    Raises:
+        TypeError, ValueError: with the number.
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+        raise TypeError(f"n is {n!r}; the number of draws is an int")
+    if n < 0:
+        raise ValueError(f"n is {n}; the number of draws must be 0 or more")
+
+
+def require_length(length: Any) -> None:
+    """Refuse a length of sequences that is no int, or is negative.
+
+    Raises:
+        TypeError, ValueError: with the length.
+    """
+    if isinstance(length, bool) or not isinstance(length, (int, np.integer)):
+        raise TypeError(f"length is {length!r}; it must be an int")
+    if length < 0:
+        raise ValueError(f"length is {length}; it must be 0 or more")
 
 
 def report(done: int, total: int) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autoregressive.inverse import interval
-from scratchgen.autoregressive.model import uniform_numbers
+from scratchgen.autoregressive.model import require_length, uniform_numbers
 from scratchgen.distributions.arguments import require, unmasked
 from scratchgen.random import Rng
 
@@ -131,11 +131,10 @@ class NGram:
                 whose cumulative probability exceeds its number.
 
         Raises:
-            TypeError: without rng and uniforms; for n that is no int.
+            TypeError: without rng and uniforms; for n or length that is no int.
             ValueError: for a negative n or length; for uniforms of another shape, or outside [0, 1).
         """
-        if length < 0:
-            raise ValueError(f"length is {length}; it must be 0 or more")
+        require_length(length)
         u = uniform_numbers(n, length, rng, uniforms)
         x = np.empty((n, length), np.int64)
         for t in range(length):

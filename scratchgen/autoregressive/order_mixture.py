@@ -27,8 +27,8 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, logsumexp
 from scratchgen.autoregressive.made import MADE
-from scratchgen.autoregressive.model import Autoregressive
-from scratchgen.distributions.arguments import shape_of
+from scratchgen.autoregressive.model import Autoregressive, require_draws
+from scratchgen.distributions.arguments import unmasked
 from scratchgen.nn import Module
 from scratchgen.nn.inputs import check_sizes
 from scratchgen.random import Rng, generator
@@ -61,7 +61,7 @@ class OrderMixture(Module):
         members: the K models p_k; they may share their Tensors.
 
     Raises:
-        ValueError: for no members, or members with different numbers of components.
+        ValueError: for no members, or members with different numbers of components, or kinds of x.
     """
 
     def __init__(self, members: Sequence[Autoregressive]) -> None:
@@ -70,6 +70,10 @@ class OrderMixture(Module):
         if len(dims) != 1:
             raise ValueError(f"{len(self.members)} members have {sorted(dims)} components; they need the same number")
         (self.dims,) = dims
+        if len({(member.symbols, member.dtype) for member in self.members}) > 1:
+            raise ValueError(
+                "some members draw integers and others floats, or floats of another dtype; x must be of one"
+            )
 
     def log_prob(self, x: Any, context: Any = None) -> Any:
         """log p(x) (2) in nats, (B,)."""
@@ -112,10 +116,11 @@ class OrderMixture(Module):
             TypeError, ValueError: as ``Autoregressive.sample``; for a member that is not there, or another number of
                 rows of the context.
         """
-        rng, (n,) = generator(rng), shape_of(n)
+        require_draws(n)
+        rng = generator(rng)
         if context is not None and len(context) != n:
             raise ValueError(f"context has {len(context)} rows; for {n} draws it must have {n}")
-        which = rng.integers(len(self.members), size=n) if which is None else np.asarray(which)
+        which = rng.integers(len(self.members), size=n) if which is None else np.asarray(unmasked("which", which))
         if which.shape != (n,) or which.dtype.kind not in "iu" or not np.isin(which, range(len(self.members))).all():
             raise ValueError(f"which is {which}; it must be {n} integers from 0 to {len(self.members) - 1}")
         x = np.zeros((n, self.dims), np.int64 if self.members[0].symbols else self.members[0].dtype)

@@ -98,7 +98,7 @@ class CategoricalOutput(Output):
     def encode(self, x: Any, dtype: Any) -> Any:
         """The steps, 1 up to the level and 0 from there on."""
         above = require_levels(x, self.levels)[..., None] > np.arange(self.features)
-        return above.astype(dtype).reshape(len(x), -1)
+        return above.astype(dtype).reshape(len(x), np.shape(x)[1] * self.features)
 
     def __call__(self, numbers: Any) -> Categorical:
         """A die for each component."""

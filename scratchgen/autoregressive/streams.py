@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.autoregressive.model import Autoregressive, uniform_numbers
+from scratchgen.autoregressive.model import Autoregressive, require_length, uniform_numbers
 from scratchgen.autoregressive.transformer import Transformer
+from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.distribution import values
+from scratchgen.nn.embedding import check_tokens
 from scratchgen.random import Rng
 
 BATCH = 64  # windows at once
@@ -43,7 +45,7 @@ def stream_nats(model: Autoregressive, tokens: Any, least: int | None = None) ->
     0.6931
     """
     least = kept(model, least)
-    tokens = np.asarray(tokens)
+    tokens = np.asarray(unmasked("tokens", tokens))
     if tokens.ndim != 1 or not len(tokens):
         raise ValueError(f"tokens has shape {tokens.shape}; it must be (N,), at least one symbol")
     D, step = model.dims, model.dims - least
@@ -94,9 +96,12 @@ def generate_stream(
     (2, 10)
     """
     least = kept(model, least)
-    prompt = np.zeros(0, np.int64) if prompt is None else np.asarray(prompt)
+    require_length(length)
+    prompt = np.zeros(0, np.int64) if prompt is None else np.asarray(unmasked("prompt", prompt))
     if prompt.ndim != 1 or len(prompt) > length:
         raise ValueError(f"prompt has shape {prompt.shape}; it must be (k,), with k at most the length, {length}")
+    if prompt.size:
+        check_tokens(prompt, model.levels)
     u = uniform_numbers(n, length, rng, uniforms)
     x = np.zeros((n, length), np.int64)
     x[:, : len(prompt)] = prompt

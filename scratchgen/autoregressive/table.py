@@ -95,6 +95,7 @@ class ProbabilityTable(Autoregressive):
         if x.ndim != 2 or x.size == 0:
             raise ValueError(f"x has shape {x.shape}; it must be (N, D) with at least one row and column")
         check_tokens(x, levels)
+        levels = int(levels)  # a NumPy integer has few bits, and its powers would wrap around
         shape = (levels,) * x.shape[1]
         if levels ** x.shape[1] > MOST:
             raise ValueError(f"{levels} symbols at {x.shape[1]} places make {levels}^{x.shape[1]} entries, too many")

@@ -25,9 +25,10 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.autoregressive.inverse import inverse
-from scratchgen.autoregressive.model import Autoregressive, report, uniform_numbers
+from scratchgen.autoregressive.model import Autoregressive, report, require_length, uniform_numbers
 from scratchgen.autoregressive.truncation import check_truncation, truncated
 from scratchgen.distributions import Categorical
+from scratchgen.distributions.arguments import unmasked
 from scratchgen.nn import Embedding, LayerNorm, Linear
 from scratchgen.nn.embedding import check_tokens
 from scratchgen.nn.inputs import check_sizes
@@ -193,9 +194,8 @@ class Transformer(Autoregressive):
         """
         check_truncation(self.levels, temperature, top_k, top_p)
         length = self.dims if length is None else length
-        if isinstance(length, bool) or not isinstance(length, (int, np.integer)):
-            raise TypeError(f"length is {length!r}; it must be an int")
-        prompt = np.zeros(0, np.int64) if prompt is None else prompt
+        require_length(length)
+        prompt = np.zeros(0, np.int64) if prompt is None else unmasked("prompt", prompt)
         check_tokens(prompt, self.levels)
         k = prompt.shape[-1] if prompt.ndim else 0
         if prompt.shape not in ((k,), (n, k)):

@@ -83,11 +83,23 @@ class MarkovSource:
         return cls(generator(rng).dirichlet(np.full(symbols, float(concentration)), size=(symbols,) * order))
 
     def marginal(self, length: int) -> np.ndarray:
-        """p(x[1..length]) for a length up to k, (V,) * length: π (2) with the other symbols summed out."""
+        """p(x[1..length]) for a length up to k, (V,) * length: π (2) with the other symbols summed out.
+
+        Raises:
+            TypeError, ValueError: for a length that is no int, or not from 0 to k.
+        """
+        require_int("length", length, least=0)
+        if length > self.order:
+            raise ValueError(f"length is {length}; the table is of at most {self.order} symbols, the order")
         return self.stationary.sum(axis=tuple(range(length, self.order)))
 
     def start(self, length: int) -> np.ndarray:
-        """p(x[length] | x[1..length−1]) at the start of a sequence, (V,) * length; uniform after the impossible."""
+        """p(x[length] | x[1..length−1]) at the start of a sequence, (V,) * length; uniform after the impossible.
+
+        Raises:
+            TypeError, ValueError: for a length that is no int, or not from 1 to k.
+        """
+        require_int("length", length, least=1)
         joint = self.marginal(length)
         given = joint.sum(axis=-1, keepdims=True)
         return np.divide(joint, given, out=np.full_like(joint, 1 / self.symbols), where=given > 0)
@@ -127,7 +139,7 @@ class MarkovSource:
             if rng is None:
                 raise TypeError("sample needs rng, or the uniforms themselves")
             uniforms = generator(rng).random(shape)
-        u = np.asarray(uniforms, np.float64)
+        u = np.asarray(unmasked("uniforms", uniforms), np.float64)
         if u.shape != shape:
             raise ValueError(f"uniforms has shape {u.shape}; with n={n} and length={length} it must be {shape}")
         require("uniforms", u, lambda value: (value >= 0) & (value < 1), "they must be in [0, 1)")

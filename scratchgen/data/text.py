@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratchgen.data.dataset import DataError
+from scratchgen.data.markov import require_int
 from scratchgen.data.vocabulary import require_stream, require_text
 from scratchgen.random import Rng, generator
 
@@ -115,7 +116,7 @@ def draw_windows(tokens: np.ndarray, length: int, n: int, rng: Rng) -> Windows:
     """n windows that start anywhere in the stream, all places alike: a minibatch for training.
 
     Raises:
-        TypeError: for tokens that are no integers.
+        TypeError: for tokens, a length or n that are no integers.
         ValueError: for a length or n below 1, or a stream that is shorter than a window and its last target.
 
     >>> inputs, targets = draw_windows(np.arange(100), length=4, n=2, rng=0)
@@ -123,8 +124,7 @@ def draw_windows(tokens: np.ndarray, length: int, n: int, rng: Rng) -> Windows:
     np.True_
     """
     tokens = require_windows(tokens, length)
-    if n < 1:
-        raise ValueError(f"n is {n}; it must be at least 1")
+    require_int("n", n, least=1)
     if len(tokens) < length + 1:
         raise ValueError(f"{len(tokens)} tokens; a window of {length} and its last target take {length + 1}")
     start = generator(rng).integers(len(tokens) - length, size=n)
@@ -139,7 +139,7 @@ def cover(tokens: np.ndarray, length: int) -> list[Windows]:
     targets, over their number, are then comparable between models, whatever the length.
 
     Raises:
-        TypeError: for tokens that are no integers.
+        TypeError: for tokens or a length that are no integers.
         ValueError: for a length below 1, or less than two tokens.
 
     >>> [part.targets.tolist() for part in cover(np.arange(8), length=3)]
@@ -158,6 +158,5 @@ def cover(tokens: np.ndarray, length: int) -> list[Windows]:
 def require_windows(tokens: np.ndarray, length: int) -> np.ndarray:
     """The stream of tokens, if it is one and the length of the windows is at least 1."""
     tokens = require_stream(tokens)
-    if length < 1:
-        raise ValueError(f"length is {length}; it must be at least 1")
+    require_int("length", length, least=1)
     return tokens

@@ -89,8 +89,21 @@ def attention_weights(q: Any, k: Any) -> Any:
     array([[1. , 0. ],
            [0.5, 0.5]])
     """
+    check_queries(q, k)
     e, t = exponentials(q, k)
     return e / t
+
+
+def check_queries(q: Any, k: Any) -> None:
+    """Refuse queries and keys that are no floats, of no features, or of which there are fewer keys.
+
+    Raises:
+        TypeError, ValueError: with what they are.
+    """
+    if q.dtype.kind != "f" or k.dtype.kind != "f":
+        raise TypeError(f"q is {q.dtype}, k is {k.dtype}; attention is of floats: q.astype(np.float64)")
+    if k.shape[-2] < q.shape[-2] or q.shape[-1] == 0:
+        raise ValueError(f"q has shape {q.shape}, k {k.shape}: there must be as many keys as queries, and d at least 1")
 
 
 def split(x: Any, heads: int) -> Any:
@@ -111,8 +124,7 @@ def attention_and_kept(q: Any, k: Any, v: Any, heads: int = 1) -> tuple[Any, Any
         raise ValueError(
             f"q has shape {q.shape}, k {k.shape}, v {v.shape}; they must be (…, T, d), (…, S, d), (…, S, d)"
         )
-    if k.shape[-2] < q.shape[-2] or q.shape[-1] == 0:
-        raise ValueError(f"q has shape {q.shape}, k {k.shape}: there must be as many keys as queries, and d at least 1")
+    check_queries(q, k)
     if heads < 1 or q.shape[-1] % heads:
         raise ValueError(f"q has {q.shape[-1]} features, which {heads} heads cannot share")
     e, t = exponentials(split(q, heads), split(k, heads))
@@ -149,6 +161,7 @@ def causal_attention(q: Any, k: Any, v: Any, heads: int = 1) -> Any:
         (…, T, heads · d).
 
     Raises:
+        TypeError: for queries or keys that are no floats.
         ValueError: for shapes that do not fit.
 
     >>> v = np.array([[2.0], [4.0]])

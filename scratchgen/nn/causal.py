@@ -147,7 +147,9 @@ def checked_offsets(offsets: Sequence[Offset], by_rows: bool = False) -> list[Of
     Raises:
         ValueError: for those that no causal convolution has.
     """
-    found = [tuple(int(step) for step in offset) for offset in offsets]
+    found = [tuple(np.ravel(offset).tolist()) for offset in offsets]
+    if any(isinstance(step, bool) or not isinstance(step, int) for offset in found for step in offset):
+        raise ValueError(f"offsets is {found}; their steps are integers")
     if not found or len({len(o) for o in found}) > 1 or not found[0] or len(set(found)) < len(found):
         raise ValueError(f"offsets is {found}; give at least one, all of the same length and each once")
     future = [o for o in found if (o[:1] if by_rows else o) > (0,) * (1 if by_rows else len(o))]

@@ -93,7 +93,7 @@ class Embedding(Module):
         W: (n_tokens, width).
 
     Raises:
-        ValueError: for n_tokens or width < 1; in ``forward``, for a token out of range.
+        ValueError: for n_tokens or width < 1, or a std out of range; in ``forward``, for a token out of range.
         TypeError: in ``forward``, for tokens that are not an integer array.
 
     >>> Embedding(65, 8, rng=0)(np.array([[0, 64, 3]])).shape
@@ -102,6 +102,8 @@ class Embedding(Module):
 
     def __init__(self, n_tokens: int, width: int, rng: Rng, std: float = 0.02, dtype: Any = np.float32) -> None:
         check_sizes(n_tokens=n_tokens, width=width)
+        if not 0 <= std < np.inf:
+            raise ValueError(f"std is {std}; it must be 0 or more, and finite")
         self.W = Tensor(normal((n_tokens, width), std, rng, dtype), requires_grad=True)
 
     def forward(self, tokens: np.ndarray) -> Tensor:

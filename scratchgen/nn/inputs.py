@@ -13,7 +13,7 @@ from scratchgen.autodiff import Tensor
 def check_sizes(**sizes: Any) -> None:
     """Refuse numbers of features, or the like, that are no integers of at least 1; raises ValueError."""
     for name, size in sizes.items():
-        if not isinstance(size, (int, np.integer)) or size < 1:
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"{name} is {size}; it must be an integer of at least 1")
 
 
@@ -24,7 +24,7 @@ def check_dtype(x: Any, W: Tensor, name: str = "W") -> None:
         TypeError: with the conversion to use.
     """
     dtype = getattr(x, "dtype", None)
-    if dtype == W.dtype:
+    if dtype is not None and dtype == W.dtype:  # None == np.float64 is true: no dtype is the default one
         return
     wanted = f"np.{W.dtype}"
     if dtype is None:

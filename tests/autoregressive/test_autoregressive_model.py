@@ -138,6 +138,13 @@ def test_one_number_serves_a_mixture_twice() -> None:
         ({"rng": 0, "given": 1.0}, ValueError, "up to 3"),
         ({"rng": 0, "given": np.array(["a"])}, TypeError, "given is <U1"),
         ({"rng": 0, "given": np.array([np.nan])}, ValueError, r"given has nan at \(0, 0\)"),
+        ({"rng": 0, "given": np.ma.masked_array([1.0], True)}, TypeError, "given is a masked array"),
+        (
+            {"rng": 0, "given": np.ones(3), "known": np.ma.masked_array([True] * 3, True)},
+            TypeError,
+            "known is a masked",
+        ),
+        ({"uniforms": np.ma.masked_array(np.zeros((2, 3)), True)}, TypeError, "uniforms is a masked array"),
         ({"rng": 0, "known": np.ones(3, bool)}, ValueError, "pass their values"),
         ({"rng": 0, "given": np.zeros(3), "known": np.ones(3)}, ValueError, "must be bool"),
         ({"rng": 0, "given": np.zeros(3), "known": np.array([True, False, True])}, ValueError, r"\[2\] are known"),

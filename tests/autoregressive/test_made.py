@@ -252,6 +252,9 @@ def test_shuffled_units_are_another_model_of_the_same_order() -> None:
     ("options", "error", "message"),
     [
         ({"dims": 0}, ValueError, "dims is 0"),
+        ({"dims": True}, ValueError, "dims is True"),
+        ({"order": Tensor(np.arange(5.0))}, TypeError, "pass t.data"),
+        ({"order": np.ma.masked_array(range(5), True)}, TypeError, "order is a masked array"),
         ({"hidden": [4, 0]}, ValueError, r"hidden\[1\] is 0"),
         ({"hidden": 8}, ValueError, r"hidden is 8; give the width of each hidden layer, such as \[64\]"),
         ({"output": BinaryOutput}, TypeError, r"give one of autoregressive\.outputs, such as BinaryOutput\(\)"),
@@ -274,7 +277,7 @@ def test_models_that_are_refused(options: dict[str, Any], error: type[Exception]
     [
         ("binary", np.zeros((2, 4)), ValueError, r"x has shape \(2, 4\), expected \(batch, 5\)"),
         ("binary", np.zeros((2, 5, 1)), ValueError, r"x\.reshape\(-1, 5\)"),
-        ("binary", np.zeros(5), ValueError, r"x has shape \(5,\)"),
+        ("binary", np.zeros(5), ValueError, r"x has shape \(5,\).*x\[None\] is a batch of one"),
         ("binary", np.zeros((0, 5)), ValueError, "x has 0 rows"),
         ("binary", np.full((2, 5), 0.5), ValueError, r"x has 0.5 at \(0, 0\).*binarise it"),
         ("binary", np.full((2, 5), np.nan), ValueError, r"x has nan at \(0, 0\)"),
@@ -289,6 +292,25 @@ def test_models_that_are_refused(options: dict[str, Any], error: type[Exception]
 def test_data_that_are_refused(kind: str, x: np.ndarray, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         small(kind).loss(x, 0)
+
+
+@pytest.mark.parametrize("known", [1, 5])
+@pytest.mark.parametrize(("kind", "value"), [("binary", 0.5), ("binary", 2), ("categorical", 3), ("categorical", -1)])
+def test_given_values_that_x_cannot_have_are_refused_even_where_nothing_is_left_to_draw(
+    kind: str, value: float, known: int
+) -> None:
+    with pytest.raises(ValueError, match=f"x has {value}"):
+        small(kind).sample(2, 0, given=np.full(known, value))
+    with pytest.raises(ValueError, match=f"x has {value}"):
+        small(kind).sample(2, 0, given=np.full(5, value), known=np.ones(5, bool))
+
+
+@KINDS
+def test_no_rows_and_nothing_given(kind: str) -> None:
+    model = small(kind)
+    nothing = model.sample(0, 0)
+    assert nothing.shape == (0, 5) and model.log_prob(nothing).shape == (0,)
+    np.testing.assert_array_equal(model.sample(3, 0, given=[]), model.sample(3, 0))
 
 
 def test_contexts_that_are_refused() -> None:

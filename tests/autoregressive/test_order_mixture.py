@@ -129,6 +129,15 @@ def test_refusals() -> None:
             model.sample(2, 0, which=which)
     with pytest.raises(ValueError, match="n is -1; the number of draws must be 0 or more"):
         model.sample(-1, 0)
+    with pytest.raises(TypeError, match=r"n is \(2, 3\)"):
+        model.sample((2, 3), 0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="which is a masked array"):
+        model.sample(2, 0, which=np.ma.masked_array([0, 1], True))
+    for other in (small("categorical", dims=8), MADE(8, BinaryOutput(), [8], 0)):
+        with pytest.raises(
+            ValueError, match="some members draw integers and others floats, or floats of another dtype"
+        ):
+            OrderMixture([small(dims=8), other])
     with pytest.raises(ValueError, match="context has 2 rows; for 3 draws it must have 3"):
         model.sample(3, 0, np.zeros((2, 1)))
     assert isinstance(model.log_prob(ALL), Tensor) and model.sample(0, 0).shape == (0, 8)

@@ -162,6 +162,9 @@ BAD = {
     "no bits": (lambda kind: random_model(kind).log_prob(np.full((1, D), 2)), ValueError, "x has 2.0 at (0, 0)"),
     "context": (lambda kind: random_model(kind).log_prob(np.zeros((2, D)), 1), ValueError, "takes none"),
     "context of a draw": (lambda kind: random_model(kind).sample(2, 0, np.zeros((2, 1))), ValueError, "takes none"),
+    "three axes": (lambda kind: random_model(kind).log_prob(np.zeros((1, 2, D))), ValueError, "x.reshape(-1, 5)"),
+    "given grey": (lambda kind: random_model(kind).sample(2, 0, given=[0.5]), ValueError, "x has 0.5 at (0, 0)"),
+    "all given": (lambda kind: random_model(kind).sample(2, 0, given=[2] * D), ValueError, "x has 2.0 at (0, 0)"),
     "no rows": (lambda kind: random_model(kind).loss(np.zeros((0, D)), 0), ValueError, "x has 0 rows"),
 }
 

@@ -81,6 +81,12 @@ def test_truncation_is_passed_on_and_a_seed_is_enough() -> None:
         (lambda: stream_nats(NET, TOKENS + 0.5), TypeError, "tokens is float64"),
         (lambda: generate_stream(NET, 1, 3, 0, prompt=TOKENS[:4]), ValueError, "at most the length, 3"),
         (lambda: generate_stream(NET, 1, 9, 0, prompt=np.array([7])), ValueError, "token 7"),
+        (lambda: generate_stream(NET, 1, 1, 0, prompt=np.array([7])), ValueError, "token 7"),  # nothing left to draw
+        (lambda: generate_stream(NET, 1, 9, 0, prompt=[0.7]), TypeError, "tokens is float64"),
+        (lambda: generate_stream(NET, 1, 9, 0, prompt=np.ma.masked_array([1], True)), TypeError, "prompt is a masked"),
+        (lambda: generate_stream(NET, 1, 9.0, 0), TypeError, "length is 9.0"),  # type: ignore[arg-type]
+        (lambda: generate_stream(NET, 1, -1, 0), ValueError, "length is -1; it must be 0 or more"),
+        (lambda: stream_nats(NET, np.ma.masked_array(TOKENS, True)), TypeError, "tokens is a masked array"),
         (lambda: generate_stream(NET, 1, 9), TypeError, "needs rng, or the uniforms themselves"),
         (lambda: generate_stream(NET, 1, 9, 0, temperature=0.0), ValueError, "temperature is 0.0"),
     ],

@@ -157,6 +157,13 @@ BAD = {
 }
 
 
+def test_levels_of_few_bits_are_counted_with_all():
+    """17³ is 4913, in 8 bits 49."""
+    x = np.array([[16, 0, 3]], np.uint8)
+    table = module.ProbabilityTable.fit(x, np.uint8(17))
+    assert table.probabilities.shape == (17, 17, 17) and table.probabilities[16, 0, 3] == 1
+
+
 @pytest.mark.parametrize(("call", "error", "message"), BAD.values(), ids=BAD)
 def test_bad_inputs(call, error, message):
     with pytest.raises(error, match=re.escape(message)):

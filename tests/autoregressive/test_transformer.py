@@ -182,7 +182,7 @@ def cache_of(net: Transformer, inputs: np.ndarray) -> Any:
         (lambda net: net.generate(1, 0, top_k=0), "top_k is 0; there are 3 symbols, so it must be from 1 to 3"),
         (lambda net: net.generate(1, 0, top_p=1.5), "top_p is 1.5"),
         (lambda net: net.generate(1, 0, length=6), "a length of 6; the context of this model is 5"),
-        (lambda net: net.generate(1, 0, length=-1), "a length of -1"),
+        (lambda net: net.generate(1, 0, length=-1), "length is -1"),
         (lambda net: net.generate(1, 0, prompt=np.array([3])), "token 3"),
         (
             lambda net: net.generate(1, 0, prompt=np.zeros(6, int)),

@@ -164,6 +164,13 @@ BAD = {
     "no rng": (lambda: TWO.sample(1, 1), TypeError, "sample needs rng, or the uniforms themselves"),
     "length": (lambda: TWO.sample(1, -1, 0), ValueError, "length is -1; it must be at least 0"),
     "uniforms": (lambda: TWO.sample(1, 2, uniforms=np.zeros((2, 2))), ValueError, "it must be (1, 2)"),
+    "masked uniforms": (
+        lambda: TWO.sample(1, 1, uniforms=np.ma.masked_array([[0.5]], True)),
+        TypeError,
+        "uniforms is a masked array",
+    ),
+    "marginal 2": (lambda: TWO.marginal(2), ValueError, "length is 2; the table is of at most 1 symbols, the order"),
+    "start 0": (lambda: TWO.start(0), ValueError, "length is 0; it must be at least 1"),
     "uniform 1": (lambda: TWO.sample(1, 1, uniforms=np.ones((1, 1))), ValueError, "they must be in [0, 1)"),
 }
 

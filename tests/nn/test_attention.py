@@ -116,6 +116,15 @@ def test_shapes_that_do_not_fit(shapes: tuple[tuple[int, int], ...], gist: str) 
         causal_attention(*(np.zeros(shape) for shape in shapes))
 
 
+def test_weights_of_what_are_no_floats_or_too_few_keys_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"q is int64, k is int64; attention is of floats"):
+        causal_attention(*np.zeros((3, 2, 1), int))
+    with pytest.raises(TypeError, match="q is float64, k is int64"):
+        attention_weights(np.zeros((2, 1)), np.zeros((2, 1), int))
+    with pytest.raises(ValueError, match="as many keys as queries"):
+        attention_weights(np.zeros((3, 1)), np.zeros((2, 1)))  # they would be NaN
+
+
 def test_bad_sizes() -> None:
     with pytest.raises(ValueError, match="q has 3 features, which 2 heads cannot share"):
         causal_attention(*np.zeros((3, 4, 3)), heads=2)

@@ -129,6 +129,10 @@ def test_numbers_and_dtypes_that_are_refused():
     layer = CausalConv(1, 1, past_1d(2, present=True), rng=0)
     with pytest.raises(TypeError, match=r"x\.astype\(np\.float32\)"):
         layer(np.zeros((2, 5, 1)))
+    for offsets in ([(-0.5,)], [(True,)], [("a",)]):
+        with pytest.raises(ValueError, match="their steps are integers"):
+            CausalConv(1, 1, offsets, rng=0)  # rounded, −0.5 would be the present
+    assert CausalConv(1, 1, [-1, np.int64(0)], rng=0).offsets == [(-1,), (0,)]
     with pytest.raises(ValueError, match="kernel is 0"):
         past_1d(0, present=True)
     with pytest.raises(ValueError, match="dilation is 0"):

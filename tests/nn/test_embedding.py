@@ -79,6 +79,9 @@ def test_tokens_that_are_no_integers(tokens: Any, got: str) -> None:
 
 
 def test_bad_sizes() -> None:
+    for std in (-1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"std is {std}; it must be 0 or more"):
+            Embedding(7, 3, 0, std=std)
     with pytest.raises(ValueError, match="n_tokens is 0; it must be an integer of at least 1"):
         Embedding(0, 3, 0)
     with pytest.raises(ValueError, match=r"width is 3\.0; it must be an integer"):

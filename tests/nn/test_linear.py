@@ -119,6 +119,18 @@ def test_dtypes_that_do_not_fit(x: Any, gist: str) -> None:
         MLP([3, 4, 2], 0)(x)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_list_has_no_dtype(dtype: type) -> None:
+    """None == np.dtype(np.float64) is true, so a list could pass for float64."""
+    with pytest.raises(TypeError, match=r"x is a list; pass an array: np\.asarray\(x, dtype=np\.float"):
+        Linear(3, 2, 0, dtype=dtype)([[0.0, 1.0, 2.0]])
+
+
+def test_a_bool_is_no_size() -> None:
+    with pytest.raises(ValueError, match="n_in is True; it must be an integer"):
+        Linear(True, 2, 0)
+
+
 def test_float32_into_a_float64_model() -> None:
     with pytest.raises(
         TypeError, match=r"x is float32 but W is float64: x\.astype\(np\.float64\), or model\.astype\(np\.float32\)"
