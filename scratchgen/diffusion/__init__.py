@@ -9,6 +9,9 @@ In T steps: ``schedules`` (how fast data turn into noise), ``forward`` (how, and
 model), ``weightings`` (its loss), ``bound`` (what it says of log p(x)), ``levels`` (a model of grey levels), ``best``
 (the network that would be best, where it is known); ``samplers`` and ``guidance`` (draws). Networks are in
 ``embeddings``, ``networks`` and ``unet``.
+
+On straight lines: ``flow_matching`` (the model), ``pairing`` (which noise goes with which data), ``rectified``
+(straighter yet), ``exact_velocity`` (what is known), ``flow_score`` (why it is diffusion), ``runge_kutta`` (its steps).
 """
 
 from scratchgen.diffusion.best import BestNetwork
@@ -17,7 +20,10 @@ from scratchgen.diffusion.ddpm import DDPM, Prediction
 from scratchgen.diffusion.decoders import Decoder, LevelDecoder, RealDecoder
 from scratchgen.diffusion.embeddings import FourierFeatures, LabelEmbedding, sinusoidal
 from scratchgen.diffusion.exact import GaussianMixtureData, Marginals, least_noise_loss
+from scratchgen.diffusion.exact_velocity import ExactVelocity, RectifiedVelocity, least_flow_loss
 from scratchgen.diffusion.families import VE, VP, SubVP
+from scratchgen.diffusion.flow_matching import FlowMatching
+from scratchgen.diffusion.flow_score import FlowScore
 from scratchgen.diffusion.forward import q_posterior, q_sample
 from scratchgen.diffusion.guidance import Guided, guided
 from scratchgen.diffusion.integrators import euler_maruyama, heun, rk45
@@ -25,6 +31,9 @@ from scratchgen.diffusion.langevin import langevin, predictor_corrector
 from scratchgen.diffusion.levels import LevelDDPM
 from scratchgen.diffusion.likelihood import Likelihood, ProbabilityVelocity, log_likelihood
 from scratchgen.diffusion.networks import Condition, ResidualBlock, ResidualNet
+from scratchgen.diffusion.pairing import independent_pairing, optimal_pairing
+from scratchgen.diffusion.rectified import own_pairs, straightness
+from scratchgen.diffusion.runge_kutta import rk4
 from scratchgen.diffusion.samplers import Trajectory, ancestral, ddim, ddim_heun, spaced
 from scratchgen.diffusion.schedules import PriorGap, Schedule, cosine, linear, sigmoid
 from scratchgen.diffusion.score import (
@@ -48,7 +57,10 @@ __all__ = [
     "Decoder",
     "DenoisingScoreMatching",
     "EnergyScore",
+    "ExactVelocity",
     "ExplicitScoreMatching",
+    "FlowMatching",
+    "FlowScore",
     "FourierFeatures",
     "GaussianMixtureData",
     "Guided",
@@ -61,6 +73,7 @@ __all__ = [
     "PriorGap",
     "ProbabilityVelocity",
     "RealDecoder",
+    "RectifiedVelocity",
     "ResidualBlock",
     "ResidualNet",
     "Reverse",
@@ -81,16 +94,22 @@ __all__ = [
     "euler_maruyama",
     "guided",
     "heun",
+    "independent_pairing",
     "langevin",
+    "least_flow_loss",
     "least_noise_loss",
     "linear",
     "log_likelihood",
+    "optimal_pairing",
+    "own_pairs",
     "predictor_corrector",
     "q_posterior",
     "q_sample",
+    "rk4",
     "rk45",
     "sigmoid",
     "sinusoidal",
     "spaced",
+    "straightness",
     "terms",
 ]
