@@ -97,11 +97,13 @@ class FlowMatching(Module):
     def forward(self, x: Any, t: Any, context: Any = None) -> Any:
         """The velocity v(x, t), of the shape of x, for t a number or (B,).
 
+        The context is the labels, (B,), or (B, 1), as ``flow().log_prob(x, context)`` has them.
+
         Raises:
             ValueError: for t outside [0, 1], or of another number of rows; for a net that gives another shape.
         """
         t = np.broadcast_to(times_of(t).astype(x.dtype), (len(x),))
-        v = self.net(x, t) if context is None else self.net(x, t, context)
+        v = self.net(x, t) if context is None else self.net(x, t, np.reshape(context, len(x)))
         if v.shape != x.shape:
             raise ValueError(f"the net gives shape {v.shape} for x of shape {x.shape}; they must be equal")
         return v
