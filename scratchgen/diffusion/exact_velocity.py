@@ -61,7 +61,7 @@ class ExactVelocity(Module):
         Raises:
             ValueError: for x that is not (B, D); for t outside [0, 1], or of another number of rows.
         """
-        t = times_of(t)
+        x, t = self.data.rows(x), times_of(t)
         log_joint, along, variances = self.data.terms(x, 1 - t, t)  # along the axes U of each C: (K, B, D)
         eigenvalues, axes = (each.astype(x.dtype) for each in (self.data.eigenvalues, self.data.eigenvectors))
         gain = (beside(t, x) - beside(1 - t, x) * eigenvalues[:, None]) / variances
@@ -95,9 +95,9 @@ class RectifiedVelocity(Module):
         """(B, D), for t a number or (B,).
 
         Raises:
-            ValueError: for t outside [0, 1], or of another number of rows.
+            ValueError: as ``ExactVelocity``.
         """
-        t = times_of(t)
+        x, t = self.data.rows(x), times_of(t)
         mean, axes = self.data.means[0].astype(x.dtype), self.data.eigenvectors[0].astype(x.dtype)
         std = np.sqrt(self.data.eigenvalues[0]).astype(x.dtype)
         a, now = beside(1 - t, x), beside(t, x)

@@ -34,14 +34,13 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.diffusion.arguments import beside, require_int, times_of
+from scratchgen.diffusion.arguments import batch_of_floats, beside, require_int, times_of
 from scratchgen.diffusion.embeddings import without_some
-from scratchgen.diffusion.integrators import euler_maruyama, heun, require_start
+from scratchgen.diffusion.integrators import euler_maruyama, heun
 from scratchgen.diffusion.pairing import PAIRINGS
 from scratchgen.diffusion.runge_kutta import rk4
 from scratchgen.distributions import Distribution, Independent, Normal
 from scratchgen.distributions.arguments import require_noise
-from scratchgen.distributions.distribution import values
 from scratchgen.flows import ContinuousFlow, Flow
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
@@ -123,7 +122,7 @@ class FlowMatching(Module):
         if not context_and_rng:
             raise TypeError("loss needs rng")
         *contexts, rng = context_and_rng
-        x, rng, labels = require_start(values(x)), generator(rng), contexts[0] if contexts else None
+        x, rng, labels = batch_of_floats(x), generator(rng), contexts[0] if contexts else None
         if len(x) == 0:
             raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
         noise = rng.standard_normal(x.shape, x.dtype)

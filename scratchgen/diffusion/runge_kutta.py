@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scratchgen.diffusion.integrators import Equation, Times, require_start, require_times, velocity_of
+from scratchgen.diffusion.arguments import batch_of_floats
+from scratchgen.diffusion.integrators import Equation, Times, require_times, velocity_of
 
 
 def rk4(ode: Equation, x: np.ndarray, times: Times, path: bool = False) -> np.ndarray:
@@ -25,7 +26,7 @@ def rk4(ode: Equation, x: np.ndarray, times: Times, path: bool = False) -> np.nd
     >>> rk4(lambda x, t: (-x, 0.0), np.array([[1.0]]), np.linspace(0, 1, 11))        # e^{−1} is 0.36787944
     array([[0.36787977]])
     """
-    x, times = require_start(x), require_times(times)
+    x, times = batch_of_floats(x), require_times(times)
     velocity, visited = velocity_of(ode), [x]
     for t, h in zip(times[:-1].tolist(), np.diff(times).tolist()):
         k1 = velocity(x, t)
@@ -33,5 +34,6 @@ def rk4(ode: Equation, x: np.ndarray, times: Times, path: bool = False) -> np.nd
         k3 = velocity(x + 0.5 * h * k2, t + 0.5 * h)
         k4 = velocity(x + h * k3, t + h)
         x = x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-        visited = [*visited, x] if path else visited
+        if path:
+            visited.append(x)
     return np.stack(visited) if path else x
