@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.data.markov import require_int
 from scratchgen.data.toys import Toy
 from scratchgen.distributions.arguments import require
 from scratchgen.distributions.distribution import values
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
 
 BATCH = 10_000  # x at a time

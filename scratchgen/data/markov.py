@@ -22,6 +22,7 @@ import numpy as np
 from scipy.special import entr
 
 from scratchgen.distributions.arguments import require, unmasked
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
 
 MOST_STATES = 2048  # (2) is solved with a dense matrix, states × states
@@ -177,18 +178,6 @@ class MarkovSource:
 
     def __repr__(self) -> str:
         return f"MarkovSource(symbols={self.symbols}, order={self.order}, entropy_rate={self.entropy_rate:.4f})"
-
-
-def require_int(name: str, value: Any, least: int) -> None:
-    """Refuse what is no int, or is less than ``least``.
-
-    Raises:
-        TypeError, ValueError: with the value.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r}; it must be an int")
-    if value < least:
-        raise ValueError(f"{name} is {value}; it must be at least {least}")
 
 
 def require_few(symbols: int, order: int) -> None:

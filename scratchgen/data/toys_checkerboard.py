@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.data.markov import require_int
 from scratchgen.data.toys import Toy, points_in_the_plane, require_positive
 from scratchgen.distributions.arguments import shape_of
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
 
 

@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.data.markov import require_int
 from scratchgen.data.quadrature import gauss_legendre
 from scratchgen.data.toys import NoisySpiral, Toy, points_in_the_plane, require_positive
 from scratchgen.data.toys_gaussians import Gaussians
 from scratchgen.distributions.arguments import shape_of
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
 
 

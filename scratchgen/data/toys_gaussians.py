@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.data.markov import require_int
 from scratchgen.data.quadrature import log_integral
 from scratchgen.data.toys import Toy, points_in_the_plane, require_positive
 from scratchgen.distributions.arguments import require, shape_of, unmasked
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
 
 

@@ -88,22 +88,6 @@ def require_between(name: str, value: Any, low: float, high: float = math.inf, l
     return float(value)
 
 
-def require_int(name: str, value: Any, least: int = 1) -> None:
-    """Refuse what is no int, or is less than ``least``.
-
-    Raises:
-        TypeError, ValueError: with the value.
-
-    >>> require_int("T", 0)
-    Traceback (most recent call last):
-    ValueError: T is 0; it must be at least 1
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r}; it must be an int")
-    if value < least:
-        raise ValueError(f"{name} is {value}; it must be at least {least}")
-
-
 def steps_of(t: Any, rows: int, T: int) -> np.ndarray:
     """The step of each row, (B,), of one int for all of them or of B.
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad, sigmoid
-from scratchgen.diffusion.arguments import beside, require_int, steps_of
+from scratchgen.diffusion.arguments import beside, steps_of
 from scratchgen.diffusion.bound import per_example, prior_term, step_term
 from scratchgen.diffusion.decoders import Decoder, RealDecoder
 from scratchgen.diffusion.drawn_steps import drawn_steps
@@ -36,6 +36,7 @@ from scratchgen.diffusion.variances import LOG_VARIANCES, log_optimal
 from scratchgen.diffusion.weightings import WEIGHTINGS, target_weights
 from scratchgen.distributions import Normal
 from scratchgen.distributions.distribution import values
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.diffusion.arguments import require_int
 from scratchgen.distributions import DiscretisedNormal, Normal
 from scratchgen.distributions.arguments import floats, require, unmasked
+from scratchgen.distributions.numbers import require_int
 
 
 class Decoder(ABC):

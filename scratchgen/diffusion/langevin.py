@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.diffusion.arguments import batch_of_floats, require_between, require_int
+from scratchgen.diffusion.arguments import batch_of_floats, require_between
 from scratchgen.diffusion.integrators import (
     Times,
     euler_maruyama_step,
@@ -38,6 +38,7 @@ from scratchgen.diffusion.integrators import (
 )
 from scratchgen.diffusion.sde import SDE, Score
 from scratchgen.distributions.distribution import values
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng
 
 

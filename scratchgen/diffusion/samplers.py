@@ -31,10 +31,11 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.diffusion.arguments import beside, require_int
+from scratchgen.diffusion.arguments import beside
 from scratchgen.diffusion.ddpm import DDPM
 from scratchgen.diffusion.forward import noise_for
 from scratchgen.distributions.distribution import values
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
 
 Watch = Callable[[int, np.ndarray, np.ndarray], None]  # (t, x_t, x̂_0), before each step and at the end

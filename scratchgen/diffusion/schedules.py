@@ -35,8 +35,8 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.diffusion.arguments import require_int
 from scratchgen.distributions.arguments import require, unmasked
+from scratchgen.distributions.numbers import require_int
 
 NEAR = 0.01  # nats a dimension: what (4) may be, for x_0² = 1, before x_T counts as far from the prior
 

@@ -32,9 +32,10 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, grad
 from scratchgen.autodiff.modes import recording
-from scratchgen.diffusion.arguments import batch_of_floats, require_between, require_int
+from scratchgen.diffusion.arguments import batch_of_floats, require_between
 from scratchgen.distributions.arguments import require_noise
 from scratchgen.distributions.distribution import values
+from scratchgen.distributions.numbers import require_int
 from scratchgen.flows.divergence import random_signs, with_divergence
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator

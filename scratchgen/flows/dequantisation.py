@@ -40,7 +40,7 @@ from scratchgen.autodiff import Tensor, logsumexp, no_grad
 from scratchgen.distributions import Distribution
 from scratchgen.distributions.arguments import require, require_noise, unmasked
 from scratchgen.distributions.distribution import require_distribution, values
-from scratchgen.flows.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 

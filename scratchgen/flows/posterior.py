@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from scratchgen.distributions import Independent, Normal
-from scratchgen.flows.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.flows.flow import Transformed
 from scratchgen.flows.transform import Transform, require_transform
 from scratchgen.nn import Module

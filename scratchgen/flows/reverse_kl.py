@@ -36,7 +36,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor, logsumexp, no_grad
 from scratchgen.distributions.arguments import require
 from scratchgen.distributions.distribution import values
-from scratchgen.flows.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn import Module
 from scratchgen.random import Rng
 

@@ -27,7 +27,7 @@ from collections.abc import Callable
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.latent.arguments import require_int, require_number
+from scratchgen.distributions.numbers import require_int, require_number
 from scratchgen.latent.vae import VAE
 from scratchgen.optim import Schedule
 

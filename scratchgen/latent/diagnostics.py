@@ -22,7 +22,8 @@ from scratchgen.autodiff import no_grad
 from scratchgen.distributions import Distribution, Independent, kl_divergence
 from scratchgen.distributions.arguments import require
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_number, require_rows
+from scratchgen.distributions.numbers import require_number
+from scratchgen.latent.arguments import require_rows
 from scratchgen.latent.vae import VAE
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.distributions import Categorical, Concrete, Distribution, Independent, straight_through
-from scratchgen.latent.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.latent.estimators import Function, numbers
 from scratchgen.latent.marginal import all_values
 from scratchgen.random import Rng

@@ -32,7 +32,8 @@ import numpy as np
 from scratchgen.autodiff import Tensor, logsumexp, no_grad
 from scratchgen.distributions import Categorical, Concrete, Distribution, Independent, kl_divergence
 from scratchgen.distributions.arguments import unmasked
-from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.distributions.numbers import require_int
+from scratchgen.latent.arguments import require_rows
 from scratchgen.latent.discrete_estimators import enumeration, gumbel_softmax
 from scratchgen.latent.elbo import Elbo
 from scratchgen.latent.estimators import leave_one_out, score_function

@@ -31,7 +31,8 @@ import numpy as np
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Distribution
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.distributions.numbers import require_int
+from scratchgen.latent.arguments import require_rows
 from scratchgen.latent.elbo import three_terms
 from scratchgen.latent.points import Points
 from scratchgen.optim import Optimizer

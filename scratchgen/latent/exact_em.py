@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.latent.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 
 
 class Climb(NamedTuple):

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.latent.arguments import require_number, require_rows
+from scratchgen.distributions.numbers import require_number
+from scratchgen.latent.arguments import require_rows
 from scratchgen.latent.diagnostics import divergences
 from scratchgen.latent.likelihoods import Likelihood
 from scratchgen.latent.vae import VAE

@@ -33,7 +33,8 @@ from scratchgen.autodiff import no_grad
 from scratchgen.distributions import Distribution
 from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_for_each, require_int, require_rows
+from scratchgen.distributions.numbers import require_int
+from scratchgen.latent.arguments import require_for_each, require_rows
 from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
 from scratchgen.latent.marginal import PAIRS, prior_of, slices
 from scratchgen.random import Rng, generator

@@ -33,7 +33,7 @@ import numpy as np
 
 from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.latent.joint import LatentVariableModel
 from scratchgen.latent.marginal import Estimate, log_sums, prior_of
 from scratchgen.latent.points import HIGHEST_ORDER, MOST_NODES, gauss_hermite

@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.latent.arguments import require_int, require_rows
+from scratchgen.distributions.numbers import require_int
+from scratchgen.latent.arguments import require_rows
 from scratchgen.latent.importance import log_weights
 from scratchgen.latent.likelihoods import Likelihood
 from scratchgen.latent.path_estimators import doubly_reparameterised, importance_weighted

@@ -22,7 +22,8 @@ import numpy as np
 from scratchgen.autodiff import Tensor, softplus
 from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
 from scratchgen.distributions.arguments import require, unmasked
-from scratchgen.latent.arguments import Shape, require_int, require_number, shape_of_event
+from scratchgen.distributions.numbers import require_int, require_number
+from scratchgen.latent.arguments import Shape, shape_of_event
 from scratchgen.nn import Module
 
 

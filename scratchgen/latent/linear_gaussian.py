@@ -36,7 +36,8 @@ from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Independent, MultivariateNormal, Normal
 from scratchgen.distributions.arguments import listed, of_one_dtype
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_int, require_rows, require_vectors
+from scratchgen.distributions.numbers import require_int
+from scratchgen.latent.arguments import require_rows, require_vectors
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.latent.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.latent.likelihoods import ConstantVarianceLikelihood
 from scratchgen.latent.linear_gaussian import LinearGaussian
 from scratchgen.latent.vae import VAE

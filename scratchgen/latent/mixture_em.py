@@ -42,7 +42,8 @@ import numpy as np
 from scratchgen.autodiff import no_grad
 from scratchgen.distributions.arguments import array_of, require
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_int, require_rows, require_variance
+from scratchgen.distributions.numbers import require_int
+from scratchgen.latent.arguments import require_rows, require_variance
 from scratchgen.latent.exact_em import Climb, climb
 from scratchgen.latent.mixture import GaussianMixture
 from scratchgen.random import Rng, generator

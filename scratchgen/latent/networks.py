@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, relu
-from scratchgen.latent.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn import Conv2d, ConvTranspose2d, Linear, Module
 from scratchgen.random import Rng, generator
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.distributions import Categorical, Distribution, Independent, MultivariateNormal, Normal
-from scratchgen.latent.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng
 
 MOST_NODES = 1_000_000

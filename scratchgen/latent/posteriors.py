@@ -26,7 +26,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor
 from scratchgen.distributions import Distribution, Independent, MultivariateNormal, Normal, scale_tril_from
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn import Module
 
 

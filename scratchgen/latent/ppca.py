@@ -39,7 +39,8 @@ import numpy as np
 from scratchgen.autodiff import no_grad
 from scratchgen.distributions.arguments import array_of, require
 from scratchgen.distributions.normal import LOG_2PI
-from scratchgen.latent.arguments import log_noise, require_int, require_rows, require_variance, require_vectors
+from scratchgen.distributions.numbers import require_int
+from scratchgen.latent.arguments import log_noise, require_rows, require_variance, require_vectors
 from scratchgen.latent.exact_em import Climb, climb
 from scratchgen.latent.linear_gaussian import LinearGaussian
 from scratchgen.random import Rng, generator

@@ -28,7 +28,7 @@ from scratchgen.autodiff import Tensor
 from scratchgen.distributions import Distribution, Independent, Mixture, Normal
 from scratchgen.distributions.arguments import array_of, require
 from scratchgen.distributions.distribution import values
-from scratchgen.latent.arguments import require_int
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 

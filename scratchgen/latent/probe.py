@@ -22,7 +22,8 @@ import numpy as np
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Categorical
 from scratchgen.distributions.arguments import require, unmasked
-from scratchgen.latent.arguments import require_int, require_number, require_rows
+from scratchgen.distributions.numbers import require_int, require_number
+from scratchgen.latent.arguments import require_rows
 from scratchgen.nn import Module
 from scratchgen.random import Rng
 

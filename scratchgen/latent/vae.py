@@ -27,7 +27,8 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Distribution, Independent, Normal, kl_divergence
-from scratchgen.latent.arguments import require_codes, require_int, require_number, require_rows
+from scratchgen.distributions.numbers import require_int, require_number
+from scratchgen.latent.arguments import require_codes, require_rows
 from scratchgen.latent.elbo import Elbo
 from scratchgen.latent.importance import marginal_by_importance
 from scratchgen.latent.likelihoods import Likelihood
