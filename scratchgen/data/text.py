@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scratchgen.data.dataset import DataError
-from scratchgen.data.markov import require_int
 from scratchgen.data.vocabulary import require_stream, require_text
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
 
 VALIDATION = 0.1  # the share of a text, at its end

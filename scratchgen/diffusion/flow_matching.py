@@ -34,13 +34,14 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.diffusion.arguments import batch_of_floats, beside, require_int, times_of
+from scratchgen.diffusion.arguments import batch_of_floats, beside, times_of
 from scratchgen.diffusion.embeddings import without_some
 from scratchgen.diffusion.integrators import euler_maruyama, heun
 from scratchgen.diffusion.pairing import PAIRINGS
 from scratchgen.diffusion.runge_kutta import rk4
 from scratchgen.distributions import Distribution, Independent, Normal
 from scratchgen.distributions.arguments import require_noise
+from scratchgen.distributions.numbers import require_int
 from scratchgen.flows import ContinuousFlow, Flow
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator

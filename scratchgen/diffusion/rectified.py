@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.diffusion.arguments import require_int
 from scratchgen.diffusion.flow_matching import FlowMatching
 from scratchgen.diffusion.integrators import require_times
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng
 
 
