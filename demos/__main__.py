@@ -38,6 +38,7 @@ DEMOS = [
     "page10_chain_rule",
     "page10_masks",
     "page10_made",
+    "page10_binary",
     "page10_context",
     "page10_orders",
     "page10_text",

@@ -173,3 +173,28 @@ def test_a_part_has_the_log_prob_of_the_whole(p: Distribution) -> None:
 
 def test_a_level_of_probability_0_is_not_drawn_even_by_u_0() -> None:
     assert inverse(Categorical(np.array([[-np.inf, 0.0, 0.0]])), np.zeros(1)) == 1
+
+
+def test_equation_3_by_hand() -> None:
+    """u = 0.65 lies halfway through the second interval, [0.3, 1): F_2⁻¹(½) is the mean of the second."""
+    p = Mixture(np.log([[0.3, 0.7]]), Normal(np.array([[-2.0, 3.0]]), 0.0))
+    np.testing.assert_allclose(inverse(p, np.array([0.65])), [3.0], rtol=0, atol=1e-12)
+    from scipy.special import ndtri
+
+    np.testing.assert_allclose(inverse(p, np.array([0.03])), [-2.0 + ndtri(0.1)], rtol=0, atol=1e-12)
+
+
+def test_the_ends_give_finite_numbers_and_dtypes_stay() -> None:
+    one = np.array([np.nextafter(1.0, 0.0)])
+    for dtype in (np.float32, np.float64):
+        p = Normal(np.zeros(1, dtype), np.zeros(1, dtype))
+        for u in (np.zeros(1), one):  # in float32 the second rounds to 1
+            assert np.isfinite(inverse(p, u)).all() and inverse(p, u).dtype == dtype
+        assert inverse(DiscretisedLogistic(np.zeros(1, dtype), np.zeros(1, dtype), 5), one).dtype == dtype
+
+
+def test_probabilities_that_round_to_less_than_1_have_no_level_beyond_the_last() -> None:
+    """In float32 these sum up to less than the largest u."""
+    for k in (3, 7, 11, 13, 17, 49):
+        p = Categorical(np.zeros((1, k), np.float32))
+        assert inverse(p, np.array([np.nextafter(1.0, 0.0)])) == k - 1

@@ -97,3 +97,14 @@ BAD = {
 def test_bad_inputs(call, error, message):
     with pytest.raises(error, match=re.escape(message)):
         call()
+
+
+def test_a_stream_that_is_one_window_is_counted():
+    """(2) with one observation: p(1 | 0) = (1 + ½) / (1 + 1)."""
+    model = module.NGram([0, 1], 2, 2, alpha=0.5, smoothing="add")
+    np.testing.assert_allclose(model.probabilities([[0]]), [[0.25, 0.75]], rtol=0, atol=1e-15)
+
+
+def test_windows_are_counted_with_more_bits_than_the_symbols_have():
+    with pytest.raises(ValueError, match="more than 64 bits can number"):
+        module.NGram([0], np.int8(100), np.int8(10))

@@ -141,3 +141,14 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="context has 2 rows; for 3 draws it must have 3"):
         model.sample(3, 0, np.zeros((2, 1)))
     assert isinstance(model.log_prob(ALL), Tensor) and model.sample(0, 0).shape == (0, 8)
+
+
+def test_float32_stays() -> None:
+    model = order_agnostic(MADE(4, BinaryOutput(), [8], 0), 3, rng=0)
+    assert model.log_prob(np.zeros((2, 4), np.float32)).dtype == np.float32
+
+
+def test_the_context_counts_in_the_loss_of_evaluation() -> None:
+    model = order_agnostic(MADE(4, BinaryOutput(), [8], 0, context=1, dtype=np.float64), 3, rng=0).eval()
+    x, context = np.ones((2, 4)), np.array([[0.5], [-2.0]])
+    assert model.loss(x, context, 0).item() == -model.log_prob(x, context).data.mean()

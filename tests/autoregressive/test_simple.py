@@ -188,3 +188,10 @@ def test_fvsbn_is_made_without_hidden_layers():
 def test_no_hidden_units_are_refused():
     with pytest.raises(ValueError, match="hidden is 0"):
         nade.NADE(3, 0, 0)
+
+
+def test_a_fresh_nade_begins_with_fair_coins_of_weights_as_wide_as_it_says():
+    """W within ±1/√D, V within ±1/√H, both nearly up to the ends; no biases."""
+    model = nade.NADE(4, 400, 0)
+    assert 0.49 < np.abs(model.W.data).max() <= 0.5 and 0.049 < np.abs(model.V.data).max() <= 0.05
+    assert not model.b.data.any() and not model.c.data.any()

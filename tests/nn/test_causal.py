@@ -139,3 +139,7 @@ def test_numbers_and_dtypes_that_are_refused():
         past_1d(2, present=True, dilation=0)
     with pytest.raises(ValueError, match="reach is 0"):
         past_2d(0, present=True)
+
+
+def test_the_nearest_place_without_the_present_is_a_dilation_away():
+    assert past_1d(2, present=False, dilation=3) == [(-6,), (-3,)]

@@ -90,3 +90,17 @@ def test_inputs_that_are_refused() -> None:
     with pytest.raises(TypeError, match=r"x is float64 but W is float32"):
         layer(X)
     assert layer(Tensor(X.astype(np.float32))).dtype == np.float32
+
+
+def test_axes_of_different_lengths_keep_their_places() -> None:
+    layer, x = MaskedLinear(np.ones((2, 4)), 0, dtype=np.float64), np.random.default_rng(0).normal(size=(3, 5, 2))
+    y = layer(x).data
+    assert y.shape == (3, 5, 4)
+    np.testing.assert_allclose(y, x @ layer.W.data + layer.b.data, rtol=0, atol=1e-14)
+
+
+def test_a_layer_with_another_mask_shows_it_as_bools() -> None:
+    layer, mask = MaskedLinear(np.ones((2, 2)), 0), np.array([[0, 1], [1, 1]])
+    other = layer.with_mask(mask)
+    assert other.mask.dtype == bool and layer.mask.all()
+    np.testing.assert_array_equal(other.mask, mask == 1)
