@@ -4,8 +4,9 @@
     gap ≈ (1/n) Σ_i d_i,  d_i = log p(x_i) − log p_model(x_i),  x_i ~ p fresh                   (2)
     its standard error ≈ std(d) / √n                                                            (3)
 
-(2) is *paired*: both logarithms are of the same x, so what makes one x likelier than another for both cancels. The
-spread of log p(x) itself is often a nat; that of d is as small as the model is good, and 0 for the truth.
+H(p, p_model) = −E_p[log p_model(x)] is the cross-entropy, the mean NLL of the model. (2) is *paired*: both logarithms
+are of the same x, so what makes one x likelier than another for both cancels. The spread of log p(x) itself is often a
+nat; that of d is as small as the model is good, and 0 for the truth.
 
 No density has a gap below 0. So a figure that is negative beyond its error is an alarm: the "log p" of the model is
 not that of a density (a sign in a log-determinant, a dimension not counted, a bound taken from the wrong side), or its

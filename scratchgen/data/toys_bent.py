@@ -13,7 +13,7 @@ The pinwheel has K arms; a point of an arm is turned by an angle that grows with
     y = (d + s_1 ε_1, s_2 ε_2),    x = R(2πk/K + w e^{r/d}) y,  r = |y|,  k uniform             (4)
     p(x) = q(R(−w e^{r/d}) x),     q(y) = (1/K) Σ_k p_y(R(−2πk/K) y),  r = |x| = |y|            (5)
 
-In polar coordinates (r, a) ↦ (r, a + w e^{r/d}), which keeps areas: H is that of the straight arms q.
+In polar coordinates this is (r, φ) ↦ (r, φ + w e^{r/d}), which keeps areas: H is that of the straight arms q.
 
 Source: the banana of Haario et al., Computational Statistics 14, 1999; the pinwheel of Johnson et al.,
 arXiv:1603.06277, but that there the angle depends on y_1: that map does not keep areas, and where it folds it has no

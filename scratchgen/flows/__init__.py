@@ -10,7 +10,9 @@ In ``coupling`` and ``masked`` a network decides how numbers are mapped, by one 
 ``spline`` and ``logistic_mixture``. ``stacks`` builds whole flows of them.
 
 What flows serve for: ``dequantisation``, data that are integers; ``posterior``, q(z | x) of a VAE; ``reverse_kl``,
-densities that can be evaluated and not drawn from.
+densities that can be evaluated and not drawn from. ``arguments``, what is refused and why, when needed.
+
+Everywhere x is the data and z the noise, (B, D) with one example in each row, and I is the identity matrix.
 """
 
 from scratchgen.flows.continuous import ContinuousFlow, Velocity

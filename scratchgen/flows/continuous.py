@@ -3,7 +3,7 @@
     dx/dt = v(x, t)                                                                             (1)
     d/dt log |det ∂x(t)/∂x(0)| = tr ∂v/∂x                                                       (2)
 
-(2) is the limit of many small steps x + h v(x, t), each of log-determinant log det(1 + h ∂v/∂x) = h tr ∂v/∂x + O(h²).
+(2) is the limit of many small steps x + h v(x, t), each of log-determinant log det(I + h ∂v/∂x) = h tr ∂v/∂x + O(h²).
 Two paths of (1) never meet if the slopes of v are bounded, as those of a network are. So (1) can be undone whatever the
 network is, without constraints: t runs backwards.
 
@@ -11,13 +11,13 @@ Both are integrated together by Runge and Kutta's method of fourth order, in ste
 
     y(t + h) ≈ y + h/6 (k₁ + 2 k₂ + 2 k₃ + k₄),    k₁ at t, k₂ and k₃ at t + h/2, k₄ at t + h   (3)
 
-Its error falls as h⁴: that of z, of the log-determinant, and of the round trip, which is exact only in the limit. Twice
-the steps, and a sixteenth of the difference: that is how to see whether there are enough.
+where y is x and the logarithm side by side, and each k their two rates (1) and (2). The error falls as h⁴: that of z,
+of the log-determinant, and of the round trip, which is exact only in the limit. With twice the steps a sixteenth of it
+is left; so integrate again with twice as many, and what changes is nearly all of the error.
 
-    tr ∂v/∂x = Σ_j ∂v_j/∂x_j              exactly, by D passes backwards                        (4)
-             = E[εᵀ (∂v/∂x) ε]            for E[ε εᵀ] = 1, by one pass for each ε               (5)
-
-(5) is Hutchinson's estimator, for which ε is held fixed along the path. With it log p is unbiased, but no density.
+The trace is exact by D passes backwards, or estimated by one pass for each of a few random ε, the *probes*: see
+``divergence``. A probe is held fixed along the path. Then log p is right on average over ε; with any one ε it is not
+the logarithm of a density.
 
 Sources: Chen et al., Neural Ordinary Differential Equations, arXiv:1806.07366, equation (8); Grathwohl et al., FFJORD,
 arXiv:1810.01367, equations (5) to (7), where t runs from noise to data.
@@ -72,7 +72,7 @@ class ContinuousFlow(Transform):
     Args:
         velocity: v, a Module called as ``velocity(x, t)``, or as ``velocity(x, t, context)`` where there is a context.
         steps: of the integration, at least 1.
-        probes: the ε of (5), (K, D) or (K, B, D), whose mean is taken; None for the exact trace (4). In training draw
+        probes: ε, (K, D) or (K, B, D): the mean over K estimates is taken; None for the exact trace. In training draw
             new ones for each step, and assign them: ``flow.transform.probes = random_signs((1, B, D), rng)``.
 
     Raises:
@@ -117,7 +117,7 @@ class ContinuousFlow(Transform):
         return x, total
 
     def rate(self, x: Any, t: float, context: Any) -> tuple[Any, Any]:
-        """v (1), (B, D), and the trace of its Jacobian (4) or (5), (B,)."""
+        """v (1), (B, D), and the trace of its Jacobian (2), (B,)."""
         extra = () if context is None else (context,)
         v, traces = with_divergence(lambda x: self.velocity(x, t, *extra), x, self.probes)
         return v, np.mean(traces, axis=0)

@@ -53,7 +53,8 @@ class Dequantised(Module):
             example. What it puts outside the cube is lost to all x.
         levels: L, how many levels there *can* be, 17 for the digits: not how many happen to occur.
         noise: a Module from the levels as numbers from −1 to 1, (B, D), to q(u | x), B distributions of events of the
-            shape of x within (0, 1): a ``Flow`` whose context they are. Uniform noise by default.
+            shape of x within (0, 1): a ``FlowPosterior`` whose transform begins with ``Logit()``, or a ``Flow`` whose
+            context they are. Uniform noise by default.
 
     Raises:
         TypeError: for levels that is no int.

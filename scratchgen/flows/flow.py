@@ -35,7 +35,8 @@ class Transformed(Distribution):
     Args:
         base: p_z; its events are what f maps: ``Independent(Normal(…), 1)`` for vectors.
         transform: f, data → noise.
-        context: (B, C), what f may depend on: a batch of B distributions, of one base or of B.
+        context: (B, C), what f may depend on: each row makes a distribution of its own, so this is a batch of B. The
+            base is one for all of them, or a batch of B too.
 
     Raises:
         TypeError: for a base that is no distribution, or a transform that is none.
@@ -43,7 +44,7 @@ class Transformed(Distribution):
 
     >>> from scratchgen.distributions import Independent, Normal
     >>> from scratchgen.flows import Exp, Inverse
-    >>> base = Independent(Normal(np.zeros(2), np.zeros(2)), 1)
+    >>> base = Independent(Normal(np.zeros(2), np.zeros(2)), 1)      # N(0, I): of mean 0, and of log-variance 0
     >>> log_normal = Transformed(base, Inverse(Exp()))              # x = exp(z): the log-normal distribution
     >>> log_normal.log_prob(np.ones((1, 2))).round(4)               # −log 2π
     array([-1.8379])
@@ -56,7 +57,7 @@ class Transformed(Distribution):
             raise ValueError(f"base is {base}, of single numbers; make vectors of it with Independent(base, 1)")
         self.base, self.transform, self.context = base, transform, context
         self.batch_shape, self.event_shape, self.dtype = base.batch_shape, base.event_shape, base.dtype
-        self.draws: Shape = ()  # how many of the base make one of each distribution of the batch
+        self.draws: Shape = ()  # the draws of one base that make one draw of each distribution of the batch: (B,)
         if context is not None and context.shape[:-1] != base.batch_shape:
             if context.ndim != 2 or base.batch_shape:
                 raise ValueError(f"context has shape {context.shape}; it must be (B, C), with B that of {base}")
@@ -155,6 +156,8 @@ class Flow(Module):
     def loss(self, x: Any, *context_and_rng: Any) -> Tensor:
         """−log p(x), averaged over the batch, in nats per example: ``loss(x, rng)`` or ``loss(x, context, rng)``.
 
+        So ``fit`` calls every loss, of data of one array or of two. Here the rng is not used.
+
         Its expectation is the *forward* divergence KL(data ‖ p) plus the entropy of the data.
 
         Raises:
@@ -185,6 +188,6 @@ class Flow(Module):
             raise ValueError(f"context has {len(context)} rows; it must have n={n}, one for each draw")
         with no_grad():
             p = self.forward(context)
-            z = p.base.sample((n,), rng)
+            z = p.base.sample((n,), rng)  # not by rsample: a mixture, for one, has none
             x, logabsdet = p.mapped(p.transform.inverse, z)
             return values(x), values(p.base.log_prob(z) - logabsdet)

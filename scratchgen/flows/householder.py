@@ -1,14 +1,15 @@
 """Rotations and reflections as products of Householder's reflections (lecture p. 11): |det| is 1.
 
-    H_v = 1 − 2 v vᵀ / vᵀv        reflects v to −v, and leaves alone what is orthogonal to it        (1)
+    H_v = I − 2 v vᵀ / vᵀv        reflects v to −v, and leaves alone what is orthogonal to it        (1)
     Q = H_1 H_2 … H_K             any orthogonal matrix of D dimensions, by at most D of them        (2)
 
 Multiplied out one by one, that is K steps. With V = (v_1, …, v_K) as columns they make one:
 
-    Q = 1 − V S⁻¹ Vᵀ,    S = the part of VᵀV above its diagonal + ½ of its diagonal                  (3)
+    Q = I − V S⁻¹ Vᵀ,    S = the part of VᵀV above its diagonal + ½ of its diagonal                  (3)
 
-(3) holds for K = 1 by (1). If it holds for V, then Q H_v = Q − 2 Q v vᵀ / vᵀv, and S with the column (Vᵀv, ½ vᵀv) added
-has the inverse with the column (−S⁻¹ Vᵀv, 1) 2 / vᵀv added: the same matrix.
+For K = 1, S is the number ½ vᵀv, and (3) is (1). One more reflection makes Q H_v = Q − 2 Q v vᵀ / vᵀv, and (3) agrees:
+v is a new column of V, so S gets the new column (Vᵀv, ½ vᵀv), its inverse the new column (−S⁻¹ Vᵀv, 1) 2 / vᵀv, and
+what that subtracts in (3) is (−V S⁻¹ Vᵀv + v) (2 / vᵀv) vᵀ = 2 Q v vᵀ / vᵀv.
 
 Sources: Tomczak and Welling, Improving Variational Auto-Encoders using Householder Flow, arXiv:1611.09630, for (2) as a
 flow; Joffrain et al., Accumulating Householder transformations, revisited, 2006, for (3).

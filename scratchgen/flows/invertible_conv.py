@@ -21,7 +21,7 @@ from scratchgen.random import Rng
 
 
 class InvertibleConv(Transform):
-    """z_p = x_p W (1) for images (B, H, W, C), with an orthogonal W at first.
+    """z_p = x_p W (1) for images (B, height, width, C), with an orthogonal W, (C, C), at first.
 
     Args:
         channels: C.

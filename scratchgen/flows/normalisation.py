@@ -8,9 +8,10 @@ parameters. In (2), m and v are those of the batch in training, and in evaluatio
 
     m ← (1 − τ) m + τ m_batch,    v ← (1 − τ) v + τ v_batch · n / (n − 1)                                (3)
 
-which are buffers, saved with the model. Only in evaluation is (2) a map of each x on its own, with an inverse and a
-density. The log-determinant that training uses takes the m and v of the batch for given: what it calls log p is near
-the density for a large batch, but it is not the density.
+which are buffers, saved with the model; n is how many numbers of a column are in the batch, and n / (n − 1) makes its
+variance an unbiased estimate. Only in evaluation is (2) a map of each x on its own, with an inverse and a density. The
+log-determinant that training uses takes the m and v of the batch for given: what it calls log p is near the density
+for a large batch, but it is not the density.
 
 For images the statistics are those of a channel, over all examples and pixels, and the sums go over all pixels.
 

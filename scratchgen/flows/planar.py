@@ -3,8 +3,9 @@
     z = x + û tanh(a),    a = wᵀx + b                                                          (1)
     log |det ∂z/∂x| = log(1 + wᵀû tanh′(a)),    tanh′ = 1 − tanh², from 0 to 1                 (2)
 
-by the determinant of a matrix 1 + û vᵀ, which is 1 + vᵀû. So (1) can be undone for every x if and only if wᵀû > −1.
-The vector u that is trained is free, and only its part along w is changed, to give
+since the Jacobian is I + û vᵀ with v = tanh′(a) w, and the determinant of such a matrix is 1 + vᵀû. So (1) can be
+undone for every x if and only if wᵀû > −1. The vector u that is trained is free, and only its part along w is changed,
+to give
 
     û = u + (m − wᵀu) w / wᵀw,    so that wᵀû = m = log(1 + e^{wᵀu}) − 1                       (3)
 
@@ -66,9 +67,9 @@ class Planar(Transform):
     def forward(self, x: Any, context: Any = None) -> Mapped:
         """Data → noise (1), in closed form."""
         require_vectors(x, len(self.w))
-        u, product = self.direction()
+        u, on_plane = self.direction()
         a = x @ self.w + self.b  # (B,)
-        return x + np.tanh(a)[:, None] * u, np.log(slope(a, product))
+        return x + np.tanh(a)[:, None] * u, np.log(slope(a, on_plane))
 
     def inverse(self, z: Any, context: Any = None) -> Mapped:
         """Noise → data, by a root for each row.
@@ -77,22 +78,22 @@ class Planar(Transform):
             ArithmeticError: where the search does not converge, with the residual.
         """
         require_vectors(z, len(self.w))
-        u, product = self.direction()
+        u, on_plane = self.direction()
         y = z @ self.w + self.b
-        reach = np.abs(values(product)) + 1  # as |a − y| = |m tanh a|, and a little more for rounding
+        reach = np.abs(values(on_plane)) + 1  # above |m| = |on_plane − 1|, which is above |a − y|
         between = (values(y) - reach, values(y) + reach)
-        a = solve_increasing(lambda a: (a + (product - 1) * np.tanh(a), slope(a, product)), y, between)
-        return z - np.tanh(a)[:, None] * u, -np.log(slope(a, product))
+        a = solve_increasing(lambda a: (a + (on_plane - 1) * np.tanh(a), slope(a, on_plane)), y, between)
+        return z - np.tanh(a)[:, None] * u, -np.log(slope(a, on_plane))
 
     def direction(self) -> tuple[Any, Any]:
-        """û (3), and 1 + wᵀû = log(1 + e^{wᵀu}), which is above 0."""
+        """û (3), and 1 + wᵀû = log(1 + e^{wᵀu}), above 0: the determinant (2) on the plane itself, where a = 0."""
         if not self.w.data.any():
             raise ValueError("w is 0, and is normal to no plane; start again from a random one")
-        product = softplus(self.w @ self.u)
-        return self.u + (product - 1 - self.w @ self.u) * self.w / (self.w @ self.w), product
+        on_plane = softplus(self.w @ self.u)
+        return self.u + (on_plane - 1 - self.w @ self.u) * self.w / (self.w @ self.w), on_plane
 
 
-def slope(a: Any, product: Any) -> Any:
+def slope(a: Any, on_plane: Any) -> Any:
     """1 + wᵀû tanh′(a) (2), as a sum of positive numbers: tanh² a + (1 + wᵀû) (1 − tanh² a)."""
     squared = np.tanh(a) ** 2
-    return squared + product * (1 - squared)
+    return squared + on_plane * (1 - squared)

@@ -1,12 +1,12 @@
-"""Conditional flows whose numbers a network computes: the variational posterior of a VAE, or noise within a bin.
+"""Conditional flows whose numbers a network computes: q(z | x) of a VAE, or noise in a bin (p. 11).
 
     (m, v, h) = encoder(x),    ε ~ N(m, diag(e^v)),    z = f⁻¹(ε; h)                            (1)
     log q(z | x) = log N(ε; m, diag(e^v)) − log |det ∂z/∂ε|                                    (2)
 
-A Gaussian posterior is the case without f. With f as flexible as one likes, q can be the posterior itself, and the
-bound of the VAE is tight. Training draws z and needs log q of what it drew and of nothing else: that is (2), with f⁻¹
-gone through once. ``log_prob`` of a given z needs f instead. So f⁻¹ is the direction that has to be cheap here; an
-inverse autoregressive flow is cheap in no other.
+m are means and v the logarithms of variances. A Gaussian posterior is the case without f. With f as flexible as one
+likes, q can be the posterior itself, and the bound of the VAE is tight. Training draws z and needs log q of what it
+drew and of nothing else: that is (2), with f⁻¹ gone through once. ``log_prob`` of a given z needs f instead. So f⁻¹ is
+the direction that has to be cheap here; an inverse autoregressive flow is cheap in no other.
 
 h, further numbers of x for f itself, is the *context*; without it f is the same for all x, and the encoder only says
 where it begins.

@@ -17,9 +17,10 @@ How well q has done is told by weights, which need no truth:
     ESS = (Σ_i w_i)² / Σ_i w_i²                                                                 (4)
     standard error of log Ẑ ≈ √((n/ESS − 1) / (n − 1))                                          (5)
 
-(4), the effective sample size, is n if all weights are equal, which is q = p, and near 1 if one draw outweighs all the
-others. It can be large for the wrong reason: of a mode that q never visits, the weights know nothing. Then log Ẑ is too
-low, by the logarithm of the share that was found.
+(5) is the standard error of the mean of w as a part of that mean, since log(1 + e) ≈ e. (4), the effective sample size,
+is n if all weights are equal, which is q = p, and near 1 if one draw outweighs all the others. It can be large for the
+wrong reason: of a mode that q never visits, the weights know nothing. Then log Z is estimated too low, by −log of the
+share that was found: log 2, if it is half.
 
 Source: Rezende and Mohamed, arXiv:1505.05770, section 3; Owen, Monte Carlo theory, methods and examples, 2013,
 sections 9.1 and 9.3.

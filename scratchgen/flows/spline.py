@@ -15,8 +15,8 @@ quadratic equation for ξ. Its root between 0 and 1 is
 N and what stands under the root are sums of what is not negative: no rounding can change their sign. The root is at
 least |u|, so ξ is at most 1. Both ends are exact: at η = 1 the root is |u| = −u, and ξ = 1.
 
-(4) is the form of the paper, with its a, b and c divided by h: with D = δ_k + δ_{k+1} − 2 s they are a = s − b,
-b = δ_k − η D and c = −s η. So b² − 4 a c = b² − 4 s η b + 4 s² η = (b − 2 s η)² + 4 s² η (1 − η), and b − 2 s η = u.
+(4) is the form of the paper, with its a, b and c divided by h: with Δ = δ_k + δ_{k+1} − 2 s they are a = s − b,
+b = δ_k − η Δ and c = −s η. So b² − 4 a c = b² − 4 s η b + 4 s² η = (b − 2 s η)² + 4 s² η (1 − η), and b − 2 s η = u.
 
 Sources: Durkan et al., Neural Spline Flows, arXiv:1906.04032, section 3.1 and appendix A.1; Gregory and Delbourgo,
 Piecewise rational quadratic interpolation to monotonic data, 1982.

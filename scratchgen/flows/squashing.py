@@ -7,6 +7,12 @@ with σ(x) = 1 / (1 + e^{−x}). These are f′ = σ(x) σ(−x), and f′ = 1 �
 log σ(−2x) = log σ(2x) − 2x. Written with log σ nothing underflows: far out, log f′ is about −|x| and −2 |x|, where f′
 itself would round to 0.
 
+Numbers that touch 0 or 1, such as grey levels, have no finite x. With a margin m the interval is a little wider,
+
+    z = (σ(x) − m) / (1 − 2m),    p = m + (1 − 2m) z,    x = log p − log(1 − p)                           (3)
+
+from −m / (1 − 2m) to 1 + m / (1 − 2m); log f′ is that of (1), less log(1 − 2m).
+
 Source: Papamakarios et al., arXiv:1912.02762, section 2.1; Dinh et al., Density estimation using Real NVP,
 arXiv:1605.08803, section 4.1, for the margin of the logit.
 """
@@ -25,10 +31,10 @@ from scratchgen.flows.transform import Inverse, Mapped, Transform, sum_but_first
 
 
 class Sigmoid(Transform):
-    """z = (σ(x) − m) / (1 − 2m) (1), from all numbers to those between 0 and 1, and a margin beyond.
+    """z = (σ(x) − m) / (1 − 2m) (3), from all numbers to those between 0 and 1, and a margin beyond.
 
     Args:
-        margin: m, from 0 to below ½. Numbers that touch 0 or 1, such as grey levels, have no finite x without it.
+        margin: m, from 0 to below ½; with 0, its default, this is (1).
 
     Raises:
         ValueError: for another margin.
@@ -46,12 +52,12 @@ class Sigmoid(Transform):
         self.width = 1 - 2 * margin
 
     def forward(self, x: Any, context: Any = None) -> Mapped:
-        """Data → noise: σ(x), stretched to [−m, 1 + m] / (1 − 2m)."""
+        """Data → noise: σ(x), stretched about ½ by 1 / (1 − 2m)."""
         logabsdet = sum_but_first(log_sigmoid(x) + log_sigmoid(-x) - math.log(self.width))
         return (sigmoid(x) - self.margin) / self.width, logabsdet
 
     def inverse(self, z: Any, context: Any = None) -> Mapped:
-        """Noise → data: the logit log p − log(1 − p) of p = m + (1 − 2m) z.
+        """Noise → data: the logit of p = m + (1 − 2m) z.
 
         Raises:
             ValueError: for a plain array with numbers outside (0, 1), or the range that the margin makes of it.

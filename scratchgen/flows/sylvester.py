@@ -3,7 +3,7 @@
     z = x + Q R tanh(a),    a = R̃ Qᵀx + b                                                       (1)
 
 with orthonormal columns Q (D × M), and triangular R and R̃ (M × M), 0 below the diagonal. By Sylvester's identity
-det(1_D + A B) = det(1_M + B A), and as R̃ Qᵀ Q R = R̃ R is triangular,
+det(I_D + A B) = det(I_M + B A), and as R̃ Qᵀ Q R = R̃ R is triangular,
 
     log |det ∂z/∂x| = Σ_i log(1 + tanh′(a_i) r_ii r̃_ii)                                          (2)
 
@@ -47,7 +47,8 @@ class Sylvester(Transform):
 
     Attributes:
         basis: an ``Orthogonal``, of whose matrix Q are the first M columns.
-        R, R_in: R and R̃ above their diagonals, and what tanh makes them of on it, (M, M).
+        R, R_in: (M, M), of which R and R̃ are made by ``matrices``: the entries above the diagonal as they are, the tanh
+            of those on it, and 0 below.
         b: (M,).
 
     Raises:
@@ -73,7 +74,7 @@ class Sylvester(Transform):
         self.b = Tensor(np.zeros(width, dtype), requires_grad=True)
 
     def matrices(self) -> tuple[Any, Any, Any]:
-        """Q, R and R̃."""
+        """Q, (D, M), and R and R̃, (M, M)."""
         Q, _ = self.basis(np.eye(len(self.basis.V), dtype=self.b.dtype))
         R, R_in = (np.triu(T, 1) + np.diag(np.tanh(np.diagonal(T))) for T in (self.R, self.R_in))
         return Q[:, : len(self.b)], R, R_in

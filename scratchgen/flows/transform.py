@@ -79,7 +79,8 @@ class Composite(Transform):
 class Inverse(Transform):
     """f⁻¹ as a transform: what f does from noise to data, it does from data to noise.
 
-    Of f and its inverse, one is often the cheaper: f itself where densities are wanted, ``Inverse`` where samples are.
+    Often one direction costs more than the other. A density goes through ``forward``, a sample through ``inverse``: so
+    an f that is cheap forward is taken as it is where densities are wanted, and turned round where samples are.
 
     Args:
         transform: f.
