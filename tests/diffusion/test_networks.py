@@ -62,6 +62,11 @@ def test_dtype_outputs_and_gradients(name, dtype):
     assert all(p.grad is not None and p.grad.dtype == dtype and np.any(p.grad) for p in net.parameters().values())
 
 
+def test_each_class_and_none_has_a_vector_of_its_own():
+    layer = LabelEmbedding(3, 4, 0)
+    assert len(np.unique(layer(np.array([-1, 0, 1, 2])).data, axis=0)) == 4
+
+
 def test_every_pixel_sees_all_pixels():
     net = moved(UNet(1, 0, channels=4, dtype=np.float64))
     x, time = np.zeros((1, 8, 8, 1)), np.full(1, 0.5)
