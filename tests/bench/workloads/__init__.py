@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-NAMES = ("vae", "made", "transformer", "ddpm2d", "scalar")
+NAMES = ("vae", "made", "transformer", "ddpm2d", "realnvp2d", "maf", "scalar")
 
 Arrays = dict[str, np.ndarray]
 
