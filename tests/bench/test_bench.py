@@ -84,12 +84,33 @@ def test_the_hand_written_attention_sees_no_future() -> None:
 
 
 def test_strips_of_a_staircase_put_together_are_the_mask() -> None:
-    made = workloads.load("made")
-    for mask in made.masks(13, 8):
+    made, maf = workloads.load("made"), workloads.load("maf")
+    for mask in (*made.masks(13, 8), *maf.masks(13, 14, False), *maf.masks(13, 14, True)):
         whole = np.zeros(mask.shape)
         for rows, columns, part in made.staircase(mask):
             whole[rows, columns] = part
         np.testing.assert_array_equal(whole, mask)
+
+
+@pytest.mark.parametrize("workload", ["realnvp2d", "maf"])
+def test_the_losses_of_flows_are_the_change_of_variables(workload: str) -> None:
+    """Of one x in float64, with networks of zeros but for the last biases: each layer is h ← (h - b) e^-a, so that x
+    is normal, with a mean and standard deviation known for each of its coordinates."""
+    module = workloads.load(workload)
+    problem = module.problem(np.random.default_rng(6), tiny=True)
+    x = problem.batches[0]["x"][:1].astype(float)
+    weights = {
+        name: np.zeros(array.shape) if name[-2:] != "b3" else array.astype(float)
+        for name, array in problem.weights.items()
+    }
+    mean, log_std = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    for layer in range(module.LAYERS):
+        b, alpha = weights[f"{layer}.b3"].reshape(-1, 2).T
+        mapped = np.array([1 - layer % 2]) if workload == "realnvp2d" else np.arange(x.shape[1])
+        mean[mapped] += b * np.exp(log_std[mapped])
+        log_std[mapped] += 3 * np.tanh(alpha / 3)
+    nll = np.sum(0.5 * ((x[0] - mean) / np.exp(log_std)) ** 2 + log_std + 0.5 * np.log(2 * np.pi))
+    assert module.array_loss(np, weights, {"x": x}) == pytest.approx(nll, rel=1e-12)
 
 
 def test_the_loss_of_bits_and_its_derivative_by_hand() -> None:

@@ -1,4 +1,4 @@
-"""Masked autoregressive flow (Papamakarios, Pavlakou and Murray 2017): a masked network tells how each number is mapped.
+"""Masked autoregressive flow (Papamakarios, Pavlakou and Murray 2017): affine maps, each by a masked network.
 
 h (B, D),   h = x at first,   five times:   θ = network(h) → 512 → 512 → (D, 2), relu between, weights W ∘ M
 

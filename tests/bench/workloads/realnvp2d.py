@@ -76,7 +76,9 @@ def scratchgen_model(weights: Arrays) -> tuple[dict[str, Any], Callable[[Arrays]
     from scratchgen.nn import MLP
 
     hidden, zeros = len(weights["0.W2"]), np.zeros(2, np.float32)
-    couplings = [Coupling(alternating(2, i), MLP([1, hidden, hidden, 2], rng=0), AffineMap(MOST)) for i in range(LAYERS)]
+    couplings = [
+        Coupling(alternating(2, i), MLP([1, hidden, hidden, 2], rng=0), AffineMap(MOST)) for i in range(LAYERS)
+    ]
     flow = Flow(Composite(couplings), Independent(Normal(zeros, zeros), 1))
     flow.load_state(
         {
