@@ -52,7 +52,7 @@ FUSED: dict[Callable[..., Any], Fused] = {
 
 def as_rows(x: Any) -> Any:
     """(…, n) as a matrix of rows: one large product is faster than many small ones."""
-    return x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
+    return x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def sum_of_rows(x: Any) -> Any:
@@ -83,10 +83,11 @@ def linear_and_kept(x: Any, W: Any, b: Any = None, *, activation: Any = None) ->
             f"{activation} cannot be fused; {', '.join(phi.__name__ for phi in FUSED)} can: "
             "apply it to the result of linear"
         )
-    z = as_rows(x) @ W
+    rows = as_rows(x)
+    z = rows * W if len(W) == 1 else rows @ W  # of one feature, BLAS takes four times as long
     if b is not None:
         z += b
-    z = z.reshape((*x.shape[:-1], W.shape[1]))
+    z = z if x.ndim == 2 else z.reshape((*x.shape[:-1], W.shape[1]))
     return (z, None) if activation is None else FUSED[activation].apply(z)
 
 

@@ -94,8 +94,8 @@ def plain_operand(a: Any, differentiable: bool) -> Any:
 
 def refuse_without_rule(t: Tensor) -> None:
     """Refuse a gradient that would have to flow through an argument without a rule."""
-    for i, _ in t.parents:
-        if t.op.rules[i] is None:
+    for i, (rule, a) in enumerate(zip(t.op.rules, t.inputs)):
+        if rule is None and type(a) is Tensor and a.requires_grad:
             raise TypeError(f"{t.op.name} has no derivative rule for argument {i}; pass it as an array, with .data")
 
 
