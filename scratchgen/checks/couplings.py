@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.checks.sample import Sample, signed
 from scratchgen.checks.transforms import transform_sample
 from scratchgen.flows import AdditiveMap, AffineMap, Composite, Coupling, LogisticMixtureMap, ScalarMap, SplineMap
+from scratchgen.flows.coupling import merge_columns, places
+from scratchgen.flows.scalar_maps import affine_image, affine_log_slope
 from scratchgen.nn import MLP
 
 # With one dimension there is nothing to couple. The third D is that of the gradient check.
@@ -51,3 +54,39 @@ def spline(rng: np.random.Generator, dims: int) -> Coupling:
 def logistic_mixture(rng: np.random.Generator, dims: int) -> Coupling:
     """Two components, and an inverse by search."""
     return coupling(LogisticMixtureMap(2), np.arange(dims) > 0, rng)
+
+
+# -- operations ----------------------------------------------------------------------------------------------------
+
+SHAPES: dict[str, tuple[int, ...]] = {
+    "primes": (3, 5),
+    "square": (2, 2),  # θ is (2, 2, 2)
+    "0-d": (),
+    "size-1 axis": (3, 1),
+    "empty": (0, 3),
+}
+
+
+def merging(mask: Any) -> Any:
+    """merge_columns for a mask of the places of a."""
+    mask = np.asarray(mask, bool)
+    return lambda a, b: merge_columns(a, b, places(mask), places(~mask))
+
+
+SAMPLES = [
+    *(
+        Sample("affine_image", kind, lambda x, t: affine_image(x, t, 3.0), signed(*s), signed(*s, 2))
+        for kind, s in SHAPES.items()
+    ),
+    Sample("affine_image", "same twice", lambda t: affine_image(t[..., 1], t, 0.5), signed(3, 2)),
+    *(
+        Sample("affine_log_slope", kind, lambda t: affine_log_slope(t, 0.7), signed(*s, 2))
+        for kind, s in SHAPES.items()
+    ),
+    Sample("merge_columns", "primes", merging([1, 0, 0, 1, 1]), signed(7, 3), signed(7, 2)),
+    Sample("merge_columns", "square", merging([1, 0, 1, 0]), signed(2, 2), signed(2, 2)),
+    Sample("merge_columns", "size-1 axis", merging([0, 1]), signed(1, 1), signed(1, 1)),
+    Sample("merge_columns", "empty", merging([0, 1, 1]), signed(0, 2), signed(0, 1)),
+    Sample("merge_columns", "same twice", lambda a: merging([0, 1, 1, 0])(a, a * a), signed(3, 2)),
+]
+EXEMPT = {("merge_columns", "0-d"): "it has columns"}

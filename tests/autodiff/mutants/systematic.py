@@ -39,7 +39,7 @@ LINEAR = {
     *("sum", "mean", "max", "min", "cumsum", "trace", "relu", "leaky_relu"),
     *("reshape", "ravel", "squeeze", "expand_dims", "swapaxes", "moveaxis", "transpose", "flip", "roll", "astype"),
     *("broadcast_to", "tril", "triu", "diagonal", "getitem", "scatter_add", "concatenate_flat", "identity"),
-    *("lookup", "add_rows"),
+    *("lookup", "add_rows", "merge_columns"),
 }
 
 
