@@ -60,7 +60,7 @@ def classifier_two_sample(x: Any, y: Any, rng: Rng, neighbours: int = 31) -> Two
     >>> draw = np.random.default_rng(0).normal
     >>> print(classifier_two_sample(draw(size=(4000, 1)), draw(size=(4000, 1)), rng=0))
     0.508 ± 0.008
-    >>> print(classifier_two_sample(draw(size=(4000, 1)), draw(1.0, size=(4000, 1)), rng=0))  # at most Φ(½) = 0.691, but for chance
+    >>> print(classifier_two_sample(draw(size=(4000, 1)), draw(1.0, size=(4000, 1)), rng=0))  # at best Φ(½) = 0.691
     0.672 ± 0.007
     """
     from scipy.spatial import cKDTree  # a slow import: only who needs it shall wait for it
