@@ -61,6 +61,7 @@ DEMOS = [
     "page12_variance",
     "page12_ddpm",
     "page12_digits",
+    "page12_flow_matching",
 ]
 
 
