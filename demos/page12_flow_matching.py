@@ -241,8 +241,8 @@ def draw_steps(stage: Stage, found: dict[str, Studied], entropy: float) -> None:
         "x_{t+h} = x_t + h v(x_t, t)",
         f"Left and middle: how far few steps lead from where {FINE} of Heun's do, for diffusion and flow matching with "
         "exact velocities, for the others with learned ones. Dashed: the slopes of first and second order; Heun's "
-        "steps along learned velocities do not reach theirs. Right: what the draws of Euler cost by the true density; it "
-        "has to be the entropy, dashed.",
+        "steps along learned velocities do not reach theirs. Right: what the draws of Euler cost by the true density; "
+        "it has to be the entropy, dashed.",
     )
 
 
