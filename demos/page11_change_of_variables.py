@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from demos.common import Stage, main
+from demos.flows import standard_normal
 from scratchgen.autodiff import no_grad
-from scratchgen.distributions import Independent, Normal
 from scratchgen.flows import ActNorm, Flow, Inverse, Planar
 
 TITLE = "Page 11: the change of variables"
@@ -40,11 +40,6 @@ def stretch(z: np.ndarray) -> np.ndarray:
     return 1 + C * W / np.cosh(W * z + B) ** 2
 
 
-def standard_normal() -> Independent:
-    """The base: z ~ N(0, 1), as vectors of one number."""
-    return Independent(Normal(np.zeros(1), np.zeros(1)), 1)
-
-
 def normal_density(z: np.ndarray) -> np.ndarray:
     """p_z(z)."""
     return np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
@@ -56,14 +51,14 @@ def flow_of_the_map() -> Flow:
     planar.w.assign([W])
     planar.b.assign([B])
     planar.u.assign([np.log(np.expm1(1 + C * W)) / W])  # log(1 + e^{wu}) − 1 is then c w
-    return Flow(Inverse(planar), standard_normal())
+    return Flow(Inverse(planar), standard_normal(1, np.float64))
 
 
 def densities(flow: Flow, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """p(x) by the change of variables, and what it would be without the factor |f′(x)|: (n,) each."""
     with no_grad():
         z, logabsdet = flow.transform(x[:, None])
-        log_noise = standard_normal().log_prob(z)
+        log_noise = standard_normal(1, np.float64).log_prob(z)
         return np.exp(log_noise + logabsdet).data, np.exp(log_noise).data
 
 
@@ -82,7 +77,7 @@ def fitted_nll(x: np.ndarray) -> float:
     """The mean NLL, in nats, of the Gaussian with the mean and standard deviation of the data."""
     transform = ActNorm(1, dtype=np.float64)
     transform.start(x)
-    return float(Flow(transform, standard_normal()).loss(x, 0).data)
+    return float(Flow(transform, standard_normal(1, np.float64)).loss(x, 0).data)
 
 
 def entropy(scale: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
+from demos.flows import fit_or_stop, standard_normal
 from scratchgen.autodiff import no_grad
 from scratchgen.data import (
     Checkerboard,
@@ -28,10 +29,7 @@ from scratchgen.data import (
     TwoMoons,
     gap_to_entropy,
 )
-from scratchgen.distributions import Independent, Normal
 from scratchgen.flows import Flow, ScalarMap, SplineMap, coupling_stack, start
-from scratchgen.optim import Adam, cosine
-from scratchgen.training import fit
 
 TITLE = "Page 11: couplings on data whose density is known"
 SECONDS, QUICK_SECONDS = 60, 8
@@ -61,8 +59,7 @@ PIXELS = 150
 
 def flow_of(layers: int, scalar_map: ScalarMap, hidden: tuple[int, ...], rng: np.random.Generator) -> Flow:
     """A flow of couplings in the plane, on a standard normal distribution."""
-    base = Independent(Normal(np.zeros(2, np.float32), np.zeros(2, np.float32)), 1)
-    return Flow(coupling_stack(2, layers, scalar_map, hidden, rng), base)
+    return Flow(coupling_stack(2, layers, scalar_map, hidden, rng), standard_normal(2))
 
 
 def train(flow: Flow, toy: Toy, steps: int, rng: np.random.Generator) -> float:
@@ -70,18 +67,7 @@ def train(flow: Flow, toy: Toy, steps: int, rng: np.random.Generator) -> float:
     x = toy.sample(N, rng).astype(np.float32)
     start(flow.transform, x)
     began = time.perf_counter()
-    optimizer, schedule = Adam(flow.parameters(), lr=LR), cosine(LR, steps)
-    fit(
-        flow,
-        x,
-        optimizer=optimizer,
-        batch_size=BATCH,
-        steps=steps,
-        schedule=schedule,
-        clip=CLIP,
-        rng=rng,
-        progress=False,
-    )
+    fit_or_stop(flow, x, lr=LR, steps=steps, rng=rng, batch_size=BATCH, clip=CLIP)
     return time.perf_counter() - began
 
 

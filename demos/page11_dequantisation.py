@@ -17,27 +17,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
+from demos.flows import couplings_of_the_plane, fit_or_stop, standard_normal
 from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.data.quadrature import gauss_legendre
-from scratchgen.distributions import Independent, Normal
 from scratchgen.distributions.distribution import values
 from scratchgen.flows import (
     AffineMap,
     Composite,
-    Coupling,
     Dequantised,
     Flow,
     FlowPosterior,
     Logit,
-    ScalarMap,
     SplineMap,
-    alternating,
 )
 from scratchgen.nn import MLP
-from scratchgen.optim import Adam
-from scratchgen.optim.schedules import cosine
-from scratchgen.training import fit
 
 TITLE = "Page 11: dequantisation, and the entropy of integers"
 SECONDS = 30
@@ -69,22 +63,15 @@ def draws(p: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 # -- models ------------------------------------------------------------------------------------------------------------
 
 
-def couplings(layers: int, scalar_map: ScalarMap, context: int, rng: np.random.Generator) -> list[Coupling]:
-    """Coupling layers of the plane, which may depend on a context."""
-    nets = [MLP([1 + context, 32, 32, scalar_map.numbers], rng, "tanh") for _ in range(layers)]
-    return [Coupling(alternating(2, i), net, scalar_map) for i, net in enumerate(nets)]
-
-
 def density(rng: np.random.Generator) -> Flow:
     """A flow of the unit square."""
-    zeros = np.zeros(2, np.float32)
-    layers = couplings(4, SplineMap(bins=12, bound=5.0), 0, rng)
-    return Flow(Composite([Logit(margin=1e-3), *layers]), Independent(Normal(zeros, zeros), 1))
+    layers = couplings_of_the_plane(4, SplineMap(bins=12, bound=5.0), rng)
+    return Flow(Composite([Logit(margin=1e-3), *layers]), standard_normal(2))
 
 
 def noise(rng: np.random.Generator) -> FlowPosterior:
     """A flow of the place in the bin, given x."""
-    layers = couplings(2, AffineMap(), CONTEXT, rng)
+    layers = couplings_of_the_plane(2, AffineMap(), rng, CONTEXT)
     encoder = MLP([2, 64, 4 + CONTEXT], rng, "tanh")
     return FlowPosterior(encoder, Composite([Logit(), *layers]), latent=2, context=CONTEXT)
 
@@ -135,20 +122,8 @@ def measured(model: Dequantised, p: np.ndarray, rng: np.random.Generator) -> Fig
 
 def train(model: Dequantised, x: np.ndarray, steps: int, rng: np.random.Generator) -> tuple[list[int], list[float]]:
     """The steps and the losses of a training, in nats."""
-    history = fit(
-        model,
-        x,
-        optimizer=Adam(model.parameters(), lr=4e-3),
-        batch_size=200,
-        steps=steps,
-        schedule=cosine(4e-3, steps),
-        evaluate_every=max(1, steps // 40),
-        clip=20.0,
-        rng=rng,
-        progress=False,
-    )
-    if history.interrupted:
-        raise KeyboardInterrupt
+    every = max(1, steps // 40)
+    history = fit_or_stop(model, x, lr=4e-3, steps=steps, rng=rng, batch_size=200, evaluate_every=every, clip=20.0)
     return history.steps, history.loss
 
 

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
+from demos.flows import fit_or_stop
 from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.data import digits
@@ -45,8 +46,7 @@ from scratchgen.flows import (
 )
 from scratchgen.nn import MLP
 from scratchgen.optim import AdamW
-from scratchgen.optim.schedules import cosine
-from scratchgen.training import History, fit
+from scratchgen.training import History
 
 TITLE = "Page 11: coupling flows of digits, in bits"
 SECONDS = 25
@@ -104,23 +104,19 @@ def train(model: Dequantised, steps: int, rng: np.random.Generator) -> History:
     """AdamW, with an lr that falls to 0; the weights that are best on the validation set are kept."""
     x = load("train")
     start(model.density.transform, ((x + rng.random(x.shape)) / LEVELS).astype(np.float32))
-    history = fit(
+    return fit_or_stop(
         model,
         x,
-        validation=load("validation"),
-        optimizer=AdamW(model.parameters(), lr=2e-3, weight_decay=0.3),
-        batch_size=50,
+        lr=2e-3,
         steps=steps,
+        rng=rng,
+        optimizer=AdamW(model.parameters(), lr=2e-3, weight_decay=0.3),
+        validation=load("validation"),
+        batch_size=50,
         evaluate_every=20,
         patience=steps,
-        schedule=cosine(2e-3, steps),
         clip=50.0,
-        rng=rng,
-        progress=False,
     )
-    if history.interrupted:
-        raise KeyboardInterrupt
-    return history
 
 
 def measured(model: Dequantised, x: np.ndarray, rng: np.random.Generator) -> Figures:

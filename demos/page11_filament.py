@@ -16,16 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
+from demos.flows import couplings_of_the_plane, fit_or_stop, standard_normal
 from scratchgen.autodiff import no_grad
 from scratchgen.data import EntropyGap, Gaussians, gap_to_entropy
-from scratchgen.distributions import Independent, Normal
 from scratchgen.distributions.distribution import values
-from scratchgen.flows import AffineMap, Composite, Coupling, Flow, ScalarMap, SplineMap, alternating
+from scratchgen.flows import AffineMap, Composite, Flow, ScalarMap, SplineMap
 from scratchgen.latent import MixturePrior
-from scratchgen.nn import MLP
-from scratchgen.optim import Adam
-from scratchgen.optim.schedules import cosine
-from scratchgen.training import fit
 
 TITLE = "Page 11: two far modes, and the filament between them"
 SECONDS = 20
@@ -50,12 +46,6 @@ def grid() -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
     return x1, np.stack(np.meshgrid(x1, x2, indexing="ij"), axis=-1).reshape(-1, 2), sides
 
 
-def normal_base() -> Independent:
-    """N(0, I)."""
-    zeros = np.zeros(2, np.float32)
-    return Independent(Normal(zeros, zeros), 1)
-
-
 def two_humps(rng: np.random.Generator) -> MixturePrior:
     """A mixture of two normal distributions, all of it learned, from a start on either side of 0."""
     base = MixturePrior(components=2, latent=2, rng=rng)
@@ -65,28 +55,14 @@ def two_humps(rng: np.random.Generator) -> MixturePrior:
 
 
 def couplings(scalar_map: ScalarMap, rng: np.random.Generator) -> Composite:
-    """Six coupling layers, each of which lets one of the two coordinates pass."""
-    nets = [MLP([1, 32, 32, scalar_map.numbers], rng, "tanh") for _ in range(LAYERS)]
-    return Composite([Coupling(alternating(2, i), net, scalar_map) for i, net in enumerate(nets)])
+    """Six coupling layers."""
+    return Composite(couplings_of_the_plane(LAYERS, scalar_map, rng))
 
 
 def fitted(flow: Flow, steps: int, rng: np.random.Generator) -> Fitted:
     """The flow after training by maximum likelihood."""
     x = ISLANDS.sample(20_000, rng).astype(np.float32)
-    optimizer = Adam(flow.parameters(), lr=5e-3)
-    history = fit(
-        flow,
-        x,
-        optimizer=optimizer,
-        batch_size=200,
-        steps=steps,
-        schedule=cosine(5e-3, steps),
-        clip=10.0,
-        rng=rng,
-        progress=False,
-    )
-    if history.interrupted:
-        raise KeyboardInterrupt
+    fit_or_stop(flow, x, lr=5e-3, steps=steps, rng=rng, batch_size=200, clip=10.0)
     gap = gap_to_entropy(flow.log_prob, ISLANDS, n=20_000, rng=rng)
     with no_grad():
         log_p = values(flow.log_prob(grid()[1].astype(np.float32))).reshape(CELLS)
@@ -113,7 +89,7 @@ def draw(stage: Stage, flows: dict[str, Fitted]) -> None:
 
     x1, points, _ = grid()
     truth = ISLANDS.log_prob(points).reshape(CELLS)
-    figure, axes = plt.subplots(2, 1 + len(flows), figsize=(14, 6), layout="constrained", height_ratios=[1.2, 1])
+    figure, axes = plt.subplots(2, 1 + len(flows), figsize=(14, 5), layout="constrained", height_ratios=[1, 1])
     for i, (name, log_p) in enumerate({"truth": truth, **{name: flow.log_p for name, flow in flows.items()}}.items()):
         shown = axes[0, i].imshow(
             np.maximum(log_p, -16).T,
@@ -122,7 +98,6 @@ def draw(stage: Stage, flows: dict[str, Fitted]) -> None:
             vmin=-16,
             vmax=-1,
             cmap="Blues",
-            aspect="auto",
         )
         axes[0, i].set(title=name, xlabel="$x_1$")
         below = axes[1, i]
@@ -157,10 +132,11 @@ def run(stage: Stage, seed: int) -> None:
     """Fit the three, and tell what each has between the islands."""
     rng = np.random.default_rng(seed)
     steps = 500 if stage.quick else 1500
+    affine, spline = AffineMap(), SplineMap(bins=6, bound=6.0)
     kinds = {
-        "normal base, affine couplings": Flow(couplings(AffineMap(), rng), normal_base()),
-        "normal base, spline couplings": Flow(couplings(SplineMap(bins=6, bound=6.0), rng), normal_base()),
-        "base of two, affine couplings": Flow(couplings(AffineMap(), rng), two_humps(rng)),
+        "normal base, affine couplings": Flow(couplings(affine, rng), standard_normal(2)),
+        "normal base, spline couplings": Flow(couplings(spline, rng), standard_normal(2)),
+        "base of two, affine couplings": Flow(couplings(affine, rng), two_humps(rng)),
     }
     flows = {}
     for name, flow in kinds.items():

@@ -16,13 +16,10 @@ from typing import Any
 import numpy as np
 
 from demos.common import Stage, main
+from demos.flows import couplings_of_the_plane, fit_or_stop, standard_normal
 from scratchgen.autodiff import no_grad
 from scratchgen.data import Toy, TwoMoons, gap_to_entropy
-from scratchgen.distributions import Independent, Normal
-from scratchgen.flows import ActNorm, AffineMap, Composite, Coupling, Flow, alternating, start
-from scratchgen.nn import MLP
-from scratchgen.optim import Adam, cosine
-from scratchgen.training import fit
+from scratchgen.flows import ActNorm, AffineMap, Composite, Flow, alternating, start
 
 TITLE = "Page 11: a grid through the layers of a flow"
 SECONDS, QUICK_SECONDS = 20, 10
@@ -35,9 +32,8 @@ BETWEEN, PAUSE = 7, 10  # frames from layer to layer, and at either end
 
 def untrained(rng: np.random.Generator) -> Flow:
     """Couplings that take turns, and a scale and shift next to the data."""
-    layers = [Coupling(alternating(2, i), MLP([1, HIDDEN, HIDDEN, 2], rng, "tanh"), AffineMap()) for i in range(LAYERS)]
-    base = Independent(Normal(np.zeros(2, np.float32), np.zeros(2, np.float32)), 1)
-    return Flow(Composite([ActNorm(2), *layers]), base)
+    layers = couplings_of_the_plane(LAYERS, AffineMap(), rng, width=HIDDEN)
+    return Flow(Composite([ActNorm(2), *layers]), standard_normal(2))
 
 
 def trained(toy: Toy, rng: np.random.Generator, steps: int) -> Flow:
@@ -45,9 +41,9 @@ def trained(toy: Toy, rng: np.random.Generator, steps: int) -> Flow:
     x = toy.sample(N, rng).astype(np.float32)
     flow = untrained(rng)
     start(flow.transform, x)
-    optimizer, schedule = Adam(flow.parameters(), LR), cosine(LR, steps, warm_up=steps // 20)
-    fit(flow, x, optimizer=optimizer, batch_size=BATCH, steps=steps, schedule=schedule, clip=5.0, rng=rng)
-    flow.base = Independent(Normal(np.zeros(2), np.zeros(2)), 1)
+    warm_up = steps // 20
+    fit_or_stop(flow, x, lr=LR, steps=steps, rng=rng, warm_up=warm_up, progress=True, batch_size=BATCH, clip=5.0)
+    flow.base = standard_normal(2, np.float64)
     return flow.astype(np.float64)
 
 

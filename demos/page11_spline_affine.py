@@ -6,7 +6,8 @@ gap to the entropy is the divergence from the truth, in nats; 0 is perfect.
 One coupling leaves the first coordinate as it is, up to scale and shift. Whatever the other map, that coordinate is
 taken for normal, and the gap is not below the divergence of its true distribution from that normal one: the dashed
 line, by quadrature. A spline all but gets there, an affine map does not. Depth removes that floor: affine maps bend the
-plane a little with each layer, but a filament stays between the modes; a few splines tear it.
+plane a little with each layer, but a filament stays between the modes; a few splines
+make it so thin that it is hard to see (``page11_filament``).
 """
 
 from __future__ import annotations
@@ -65,13 +66,16 @@ def draw(
     axes[0].hlines(floor, depths[0] * 0.9, depths[0] * 1.4, "k", "--", linewidth=1.2, label="floor of one layer")
     axes[0].set(xscale="log", yscale="log", xlabel="couplings", ylabel="gap, nats", title="The gap to the entropy")
     axes[0].set_xticks(depths, [str(d) for d in depths])
+    low, high = axes[0].get_ylim()
+    ticks = [tick for tick in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if low < tick < high]
+    axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes[0].minorticks_off()
     axes[0].legend(fontsize="small")
     reach = 6.5
     truth = on_grid(TOY.log_prob, reach)
     pictures = {
         "truth": truth,
-        **{f"{depths[-1]} {n}": on_grid(f.log_prob, reach) for n, f in flows.items()},
+        **{f"{n}, {depths[-1]} couplings": on_grid(f.log_prob, reach) for n, f in flows.items()},
     }
     for ax, (title, density) in zip(axes[1:], pictures.items()):
         ax.imshow(
@@ -102,10 +106,8 @@ def run(stage: Stage, seed: int) -> None:
             gap = gap_to_entropy(flow.log_prob, TOY, TEST, rng)
             gaps[name].append(gap)
             bound = f", not below {floor:.3f}" if depth == 1 else ""
-            stage.result(
-                f"{name}, {depth} couplings, {weights_of(flow)} parameters: gap {gap}{bound}; {steps} steps in "
-                f"{seconds:.0f} s"
-            )
+            depth_and_size = f"{depth} coupling{'s' * (depth > 1)}, {weights_of(flow)} parameters"
+            stage.result(f"{name}, {depth_and_size}: gap {gap}{bound}; {steps} steps in {seconds:.0f} s")
     draw(stage, flows, gaps, depths, floor)
 
 

@@ -10,7 +10,7 @@ from demos.page11_couplings import flow_of
 from scratchgen.data import Gaussians
 from tests.demos.recorder import Recorder
 
-GAP = r"(\d+) couplings, (\d+) parameters: gap (-?\d+\.\d+) ± (\d+\.\d+)"
+GAP = r"(\d+) couplings?, (\d+) parameters: gap (-?\d+\.\d+) ± (\d+\.\d+)"
 
 
 def test_the_floor_of_one_layer():
