@@ -118,7 +118,7 @@ def draw(stage: Stage, flows: dict[str, Fitted]) -> None:
         "p(x) = p_z(f(x)) |det ∂f/∂x|,  f continuous, with a continuous inverse",
         "Above: the logarithm of the density, of the truth and of three flows. Below: the density of x₁ alone, the "
         "truth dashed. From a normal base there is a way from one island to the other on which the density stays far "
-        "above the truth; splines make it thinner. The base of two needs none.",
+        "above the truth; splines make it fainter. The base of two needs none.",
     )
 
 

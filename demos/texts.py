@@ -11,6 +11,8 @@ import numpy as np
 from demos.common import Stage
 from scratchgen.data import Vocabulary, documentation, text_file
 
+LEAST = 3  # different characters: with top-k, demos draw one of the three that are most probable
+
 
 class Corpus(NamedTuple):
     """A text as numbers: its name, its characters, and both parts of it, (N,) each."""
@@ -24,9 +26,12 @@ class Corpus(NamedTuple):
 def readable(name: str) -> Path:
     """A text file from the command line."""
     try:
-        text_file(name)
+        text = text_file(name)
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    different = len(set(text.train + text.validation))
+    if different < LEAST:
+        raise argparse.ArgumentTypeError(f"{name}: {different} different characters; there must be at least {LEAST}")
     return Path(name)
 
 

@@ -62,3 +62,6 @@ def test_a_text_that_cannot_be_read_is_refused_on_the_command_line(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff" * 200)
     with pytest.raises(argparse.ArgumentTypeError, match="byte 0xff at position 0"):
         readable(str(tmp_path / "binary"))
+    (tmp_path / "lines").write_text("a\n" * 200)
+    with pytest.raises(argparse.ArgumentTypeError, match="2 different characters; there must be at least 3"):
+        readable(str(tmp_path / "lines"))
