@@ -31,7 +31,7 @@ from scratchgen.distributions import Distribution
 from scratchgen.distributions.arguments import floats, require
 from scratchgen.nn import Dropout, MaskedLinear
 from scratchgen.nn.activations import Activation
-from scratchgen.nn.inputs import check_sizes
+from scratchgen.nn.inputs import check_hidden, check_sizes
 from scratchgen.random import Rng, generator
 
 
@@ -80,9 +80,8 @@ class MADE(Autoregressive):
     ) -> None:
         if not isinstance(output, Output):
             raise TypeError(f"output is {output!r}; give one of autoregressive.outputs, such as BinaryOutput()")
-        if np.ndim(hidden) != 1:
-            raise ValueError(f"hidden is {hidden!r}; give the width of each hidden layer, such as [64], or [] for none")
-        check_sizes(dims=dims, **{f"hidden[{i}]": width for i, width in enumerate(hidden)})
+        check_sizes(dims=dims)
+        check_hidden(hidden)
         if not isinstance(context, (int, np.integer)) or context < 0:
             raise ValueError(f"context is {context!r}; it is how many numbers, 0 or more")
         self.dims, self.output, self.context, self.symbols = dims, output, int(context), output.symbols

@@ -105,9 +105,11 @@ def masks(
     result = [n >= m[:, None] for m, n in pairwise(before)] + [outputs > before[-1][:, None]]
     cut = (outputs > before[0][:, None]) & ~paths(result)
     if complete and cut.any():
+        unseen = np.flatnonzero(cut.any(axis=1)) - context
+        more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
         raise ValueError(
             f"hidden layers {list(hidden)} are too narrow for {len(outputs)} inputs: some later output cannot see "
-            f"inputs {(np.flatnonzero(cut.any(axis=1)) - context).tolist()}; use widths of at least "
+            f"inputs {unseen[:5].tolist()}{more}; use widths of at least "
             f"{len(outputs) - (0 if context else 1)}, or direct connections, or accept it by complete=False"
         )
     return result

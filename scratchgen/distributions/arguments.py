@@ -152,8 +152,12 @@ def floats(name: str, x: Any, dtype: np.dtype, whole: bool = False) -> Any:
         if x.dtype.kind in "biu":
             if whole:
                 return x.astype(dtype)
-            hint = "scale to [0, 1] first: data.to_unit(x, levels=…)" if x.dtype == np.uint8 else f"x.astype({dtype})"
-            raise TypeError(f"{name} is {x.dtype}, and a density is of floats: {hint}")
+            hint = (
+                "scale to [0, 1] first: data.to_unit(x, levels=…)"
+                if x.dtype == np.uint8
+                else f"{name}.astype(np.{dtype})"
+            )
+            raise TypeError(f"{name} is {x.dtype}; it must be floats, as the parameters are: {hint}")
     raise TypeError(f"{name} is {x.dtype}, but the parameters are {dtype}: convert one with .astype")
 
 

@@ -44,7 +44,7 @@ class Coupling(Transform):
     Raises:
         TypeError: for a net that is no Module, or a scalar_map that is none.
         ValueError: for a mask that is not of zeros and ones, or passes everything or nothing; in ``forward`` and
-            ``inverse``, for x that is not (B, D), or a net whose output does not fit.
+            ``inverse``, for x that is not (B, D), or a net to which x and context, or whose output, do not fit.
 
     >>> from scratchgen.flows import AffineMap
     >>> from scratchgen.nn import MLP
@@ -81,7 +81,14 @@ class Coupling(Transform):
     def theta(self, passing: Any, context: Any) -> Any:
         """The parameters of the others, (B, D − n, P), from those that pass, (B, n)."""
         seen = passing if context is None else np.concatenate([passing, context], axis=1)
-        theta, others, numbers = self.net(seen), int(np.sum(~self.mask)), self.scalar_map.numbers
+        others, numbers = int(np.sum(~self.mask)), self.scalar_map.numbers
+        try:
+            theta = self.net(seen)
+        except ValueError as error:
+            n = passing.shape[1]
+            raise ValueError(
+                f"net refuses the {n} dimensions that pass and {seen.shape[1] - n} numbers of context: {error}"
+            ) from error
         if theta.shape != (len(passing), others * numbers):
             raise ValueError(
                 f"net gives {theta.shape}; it must be ({len(passing)}, {others * numbers}): {numbers} numbers for each "

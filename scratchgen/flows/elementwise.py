@@ -24,6 +24,7 @@ from scratchgen.distributions.arguments import require
 from scratchgen.distributions.distribution import values
 from scratchgen.distributions.log1mexp import log1mexp
 from scratchgen.flows.transform import Mapped, Transform, sum_but_first
+from scratchgen.nn.inputs import check_features
 
 
 class Affine(Transform):
@@ -50,10 +51,12 @@ class Affine(Transform):
 
     def forward(self, x: Any, context: Any = None) -> Mapped:
         """Data → noise: subtract b, divide by e^a."""
+        check_features(x, len(self.loc), type(self).__name__)
         return (x - self.loc) * np.exp(-self.log_scale), sum_but_first(np.broadcast_to(-self.log_scale, x.shape))
 
     def inverse(self, z: Any, context: Any = None) -> Mapped:
         """Noise → data: multiply by e^a, add b."""
+        check_features(z, len(self.loc), type(self).__name__)
         return self.loc + z * np.exp(self.log_scale), sum_but_first(np.broadcast_to(self.log_scale, z.shape))
 
 

@@ -22,8 +22,9 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Distribution
-from scratchgen.distributions.arguments import Shape, floats, require, shape_of
+from scratchgen.distributions.arguments import Shape, ends_with, floats, require, shape_of
 from scratchgen.distributions.distribution import require_distribution, values
+from scratchgen.distributions.numbers import require_int
 from scratchgen.flows.transform import Transform, require_transform
 from scratchgen.nn import Module
 from scratchgen.random import Rng
@@ -39,8 +40,8 @@ class Transformed(Distribution):
             base is one for all of them, or a batch of B too.
 
     Raises:
-        TypeError: for a base that is no distribution, or a transform that is none.
-        ValueError: for a base whose events are plain numbers; for a context of another batch shape.
+        TypeError: for a base that is no distribution, or a transform that is none; for a context of another dtype.
+        ValueError: for a base whose events are plain numbers; for a context of another batch shape, or with NaN or inf.
 
     >>> from scratchgen.distributions import Independent, Normal
     >>> from scratchgen.flows import Exp, Inverse
@@ -55,6 +56,9 @@ class Transformed(Distribution):
         require_transform("transform", transform)
         if not base.event_shape:
             raise ValueError(f"base is {base}, of single numbers; make vectors of it with Independent(base, 1)")
+        if context is not None:
+            context = floats("context", context, base.dtype)
+            require("context", context, np.isfinite, "it must be finite")
         self.base, self.transform, self.context = base, transform, context
         self.batch_shape, self.event_shape, self.dtype = base.batch_shape, base.event_shape, base.dtype
         self.draws: Shape = ()  # the draws of one base that make one draw of each distribution of the batch: (B,)
@@ -82,7 +86,8 @@ class Transformed(Distribution):
 
         Raises:
             TypeError: for an x of another dtype than the base; for a masked array.
-            ValueError: for an x of another event shape; for NaN or inf in a plain array, with its index.
+            ValueError: for an x of another event shape; for a context without a row for each x; for NaN or inf in a
+                plain array, with its index.
         """
         x = floats("x", x, self.dtype)
         require("x", x, np.isfinite, "it must be finite")
@@ -113,6 +118,8 @@ class Transformed(Distribution):
         leading = h.shape[: h.ndim - len(self.event_shape)]
         context = self.context
         if context is not None:
+            if context.shape[:-1] != (1,) and not ends_with(leading, context.shape[:-1]):
+                raise ValueError(f"context has shape {context.shape}; it must have a row for each of {leading} events")
             context = np.broadcast_to(context, (*leading, context.shape[-1])).reshape(-1, context.shape[-1])
         image, logabsdet = apply(h.reshape(-1, *self.event_shape), context)
         return image.reshape(h.shape), np.broadcast_to(logabsdet, (len(image),)).reshape(leading)
@@ -183,7 +190,7 @@ class Flow(Module):
             TypeError: for n that is no int.
             ValueError: for a negative n; for a context of another number of rows.
         """
-        (n,) = shape_of(n)
+        require_int("n", n, 0)
         if context is not None and len(context) != n:
             raise ValueError(f"context has {len(context)} rows; it must have n={n}, one for each draw")
         with no_grad():

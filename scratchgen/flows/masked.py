@@ -38,7 +38,7 @@ from scratchgen.flows.scalar_maps import ScalarMap, require_scalar_map
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn import MaskedLinear, Module
 from scratchgen.nn.activations import Activation
-from scratchgen.nn.inputs import check_sizes
+from scratchgen.nn.inputs import check_hidden, check_sizes
 from scratchgen.random import Rng, generator
 
 
@@ -76,6 +76,7 @@ class MaskedNet(Module):
         dtype: Any = np.float32,
     ) -> None:
         check_sizes(dims=dims, numbers=numbers)
+        check_hidden(hidden)
         rng, self.dims, self.numbers, self.context = generator(rng), dims, numbers, context
         self.order = permutation(order, dims)
         *between, last = masks(self.order, hidden, context)

@@ -30,7 +30,7 @@ from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions.arguments import require
 from scratchgen.distributions.distribution import values
 from scratchgen.flows.elementwise import Affine
-from scratchgen.flows.transform import Composite, Mapped, Transform, sum_but_first
+from scratchgen.flows.transform import Composite, Mapped, Transform, require_transform, sum_but_first
 from scratchgen.nn.inputs import check_dtype, check_features, check_sizes
 
 
@@ -155,12 +155,14 @@ def start(transform: Transform, x: Any, context: Any = None) -> np.ndarray:
         z.
 
     Raises:
+        TypeError: for what is no Transform, such as a Flow: start its ``transform``.
         ValueError: for a batch that is too small, or columns that are constant.
 
     >>> f, x = Composite([Affine(1, np.float64), ActNorm(1, np.float64)]), np.array([[1.0], [3.0]])
     >>> start(f, x).ravel()
     array([-1.,  1.])
     """
+    require_transform("transform", transform)
     if isinstance(transform, Composite):
         for each in transform.transforms:
             x = start(each, x, context)

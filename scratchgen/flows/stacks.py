@@ -22,11 +22,11 @@ import numpy as np
 from scratchgen.flows.coupling import Coupling, alternating, checked_mask
 from scratchgen.flows.masked import MaskedAutoregressive, MaskedNet
 from scratchgen.flows.normalisation import ActNorm
-from scratchgen.flows.scalar_maps import ScalarMap
+from scratchgen.flows.scalar_maps import ScalarMap, require_scalar_map
 from scratchgen.flows.transform import Composite
 from scratchgen.nn import MLP
 from scratchgen.nn.activations import Activation
-from scratchgen.nn.inputs import check_sizes
+from scratchgen.nn.inputs import check_hidden, check_sizes
 from scratchgen.random import Rng, generator
 
 
@@ -53,6 +53,7 @@ def coupling_stack(
         dtype: of the parameters.
 
     Raises:
+        TypeError: for a scalar_map that is none.
         ValueError: for sizes less than 1, or D = 1.
 
     >>> from scratchgen.distributions import Independent, Normal
@@ -63,6 +64,8 @@ def coupling_stack(
     (5,)
     """
     check_sizes(dims=dims, layers=layers)
+    check_hidden(hidden)
+    require_scalar_map(scalar_map)
     rng = generator(rng)
 
     def coupling(layer: int) -> Coupling:
@@ -92,6 +95,7 @@ def autoregressive_stack(
         scalar_map, hidden, rng, context, activation, dtype: as of ``coupling_stack``.
 
     Raises:
+        TypeError: for a scalar_map that is none.
         ValueError: for sizes less than 1; for hidden layers too narrow for D.
 
     >>> from scratchgen.flows import AffineMap
@@ -100,6 +104,7 @@ def autoregressive_stack(
     [[0, 1, 2], [2, 1, 0]]
     """
     check_sizes(dims=dims, layers=layers)
+    require_scalar_map(scalar_map)
     rng, order = generator(rng), np.arange(dims)
 
     def masked(layer: int) -> MaskedAutoregressive:

@@ -61,6 +61,8 @@ class Composite(Transform):
     """
 
     def __init__(self, transforms: Sequence[Transform]) -> None:
+        if isinstance(transforms, Transform):
+            raise TypeError(f"transforms is one {type(transforms).__name__}; give a list of them")
         self.transforms = list(transforms)
         if not self.transforms:
             raise ValueError("transforms is empty; give at least one")
@@ -129,4 +131,5 @@ def require_transform(name: str, value: Any) -> None:
         TypeError: with what it is.
     """
     if not isinstance(value, Transform):
-        raise TypeError(f"{name}: {value!r} is no Transform; give objects such as Reverse()")
+        given = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+        raise TypeError(f"{name}: {given} is no Transform; give objects such as Reverse()")

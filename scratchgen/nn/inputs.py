@@ -17,6 +17,18 @@ def check_sizes(**sizes: Any) -> None:
             raise ValueError(f"{name} is {size}; it must be an integer of at least 1")
 
 
+def check_hidden(hidden: Any) -> None:
+    """Refuse widths of hidden layers that are no sequence of integers of at least 1; raises ValueError.
+
+    >>> check_hidden(64)
+    Traceback (most recent call last):
+    ValueError: hidden is 64; give the width of each hidden layer, such as [64], or [] for none
+    """
+    if np.ndim(hidden) != 1:
+        raise ValueError(f"hidden is {hidden!r}; give the width of each hidden layer, such as [64], or [] for none")
+    check_sizes(**{f"hidden[{i}]": width for i, width in enumerate(hidden)})
+
+
 def check_dtype(x: Any, W: Tensor, name: str = "W") -> None:
     """Refuse an x that has not the dtype of the parameter of that name: nothing is converted silently.
 

@@ -80,6 +80,8 @@ def test_too_narrow_is_refused_or_accepted() -> None:
         masks([3, 2, 0, 1], [5, 2])
     with pytest.raises(ValueError, match=r"cannot see inputs \[0, 2\].*at least 4"):
         masks([0, 1, 2, 3], [5, 2], context=3)
+    with pytest.raises(ValueError, match=r"inputs \[1, 2, 3, 4, 5\] and 31 more; use widths of at least 39"):
+        masks(range(40), [3])
     reached = paths(masks([0, 1, 2, 3], [5, 2], complete=False))
     assert not reached[2, 3] and reached[0, 3] and not (reached & ~triangle(range(4))).any()
 

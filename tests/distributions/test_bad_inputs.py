@@ -68,7 +68,7 @@ DATA: dict[str, tuple[Call, type[Exception], str]] = {
     "integers into a density": (
         lambda: normal().log_prob(np.arange(3)),
         TypeError,
-        "int64.*of floats: x.astype.float64",
+        r"int64; it must be floats.*x.astype\(np.float64\)",
     ),
     "masked density": (lambda: normal().log_prob(MASKED), TypeError, "x is a masked array"),
     "masked coins": (lambda: Bernoulli(ZEROS).log_prob(MASKED), TypeError, "x is a masked array"),

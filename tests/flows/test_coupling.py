@@ -185,6 +185,16 @@ def net(*sizes: int) -> MLP:
             ValueError,
             r"net gives \(4, 3\); .*\(4, 2\)",
         ),
+        (
+            lambda: Coupling([1, 0], net(3, 1), AdditiveMap())(np.ones((4, 2))),
+            ValueError,
+            r"1 dimensions that pass and 0 numbers of context: .* wants \(batch, …, 3\)",
+        ),
+        (
+            lambda: Coupling([1, 0], net(1, 1), AdditiveMap())(np.ones((4, 2)), np.ones((4, 5))),
+            ValueError,
+            "1 dimensions that pass and 5 numbers of context",
+        ),
         (lambda: Coupling([1, 0], net(1, 1), AdditiveMap())(np.ones((4, 3))), ValueError, r"it must be \(B, 2\)"),
         (lambda: Coupling([1, 0], net(1, 1), AdditiveMap())(np.ones(2)), ValueError, r"one x is x\[None\]"),
         (lambda: Coupling([1, 0], net(1, 1), AdditiveMap())(np.ones((4, 2, 1))), ValueError, r"x.reshape\(-1, 2\)"),

@@ -116,7 +116,8 @@ def test_an_image_is_an_event_too() -> None:
     [
         (lambda: Composite([]), ValueError, "give at least one"),
         (lambda: Composite([Reverse]), TypeError, "give objects such as Reverse"),  # type: ignore[list-item]
-        (lambda: Inverse(Exp), TypeError, "is no Transform"),  # type: ignore[arg-type]
+        (lambda: Composite(Reverse()), TypeError, "one Reverse; give a list"),  # type: ignore[arg-type]
+        (lambda: Inverse(Exp), TypeError, "the class Exp is no Transform"),  # type: ignore[arg-type]
         (lambda: Flow(Reverse(), 3), TypeError, "base is a int"),  # type: ignore[arg-type]
         (lambda: Transformed(Normal(0.0, 0.0), Reverse()), ValueError, "Independent"),
         (lambda: Flow(Reverse(), standard(2)).log_prob(np.zeros((4, 3))), ValueError, r"event shape \(2,\)"),
@@ -131,7 +132,24 @@ def test_an_image_is_an_event_too() -> None:
         (lambda: Flow(Reverse(), standard(2)).log_prob(np.ma.zeros((4, 2))), TypeError, "x is a masked array"),
         (lambda: Flow(Reverse(), standard(2)).loss(np.zeros((0, 2)), 0), ValueError, "x has 0 rows"),
         (lambda: Flow(Shift(2), standard(2)).sample(3, 0, np.zeros((2, 2))), ValueError, "2 rows; it must have n=3"),
-        (lambda: Flow(Shift(2), standard(2)).log_prob(np.zeros((3, 2)), np.zeros((2, 2))), ValueError, "broadcast"),
+        (
+            lambda: Flow(Shift(2), standard(2)).log_prob(np.zeros((3, 2)), np.zeros((2, 2))),
+            ValueError,
+            "a row for each of",
+        ),
+        (
+            lambda: Flow(Shift(2), standard(2)).log_prob(np.zeros((3, 2)), np.zeros((3, 2), int)),
+            TypeError,
+            "context is",
+        ),
+        (
+            lambda: Flow(Shift(2), standard(2)).log_prob(np.zeros((3, 2)), np.full((3, 2), np.nan)),
+            ValueError,
+            r"context has nan at \(0, 0\)",
+        ),
+        (lambda: Flow(Reverse(), standard(2)).sample((3, 2), 0), TypeError, r"n is \(3, 2\)"),  # type: ignore[arg-type]
+        (lambda: Flow(Affine(3), standard(2)).log_prob(np.zeros((4, 2))), ValueError, r"Affine wants \(batch, …, 3\)"),
+        (lambda: Flow(Affine(3), standard(2)).sample(4, 0), ValueError, r"Affine wants \(batch, …, 3\)"),
         (lambda: Flow(Reverse(), standard(2)).sample(-1, 0), ValueError, "n is -1"),
         (lambda: Transformed(standard(2), Reverse()).mean, NotImplementedError, "average samples"),
         (lambda: Transformed(standard(2), Reverse()).variance, NotImplementedError, "samples"),

@@ -154,6 +154,7 @@ def test_gradients_flow_through_the_statistics() -> None:
     ("call", "error", "message"),
     [
         (lambda: ActNorm(3).start(np.array([[1.0, 2, 5], [1, 3, 5]])), ValueError, r"columns \[0, 2\] of x have zero"),
+        (lambda: start(ActNorm, np.ones((4, 2))), TypeError, "the class ActNorm is no Transform"),  # type: ignore[arg-type]
         (lambda: ActNorm(2).start(np.ones((1, 2))), ValueError, "x has 1 rows; a variance needs at least 2"),
         (lambda: ActNorm(2).start(np.ones((0, 2))), ValueError, "x has 0 rows"),
         (lambda: ActNorm(1).start(np.array([[1.0], [np.nan]])), ValueError, r"x has nan at \(1, 0\)"),

@@ -83,6 +83,8 @@ def test_with_context(stack: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: coupling_stack(2, 2, AffineMap(), 8, 0), r"hidden is 8; .*\[64\]"),  # type: ignore[arg-type]
+        (lambda: autoregressive_stack(2, 2, AffineMap(), 8, 0), r"hidden is 8; .*\[64\]"),  # type: ignore[arg-type]
         (lambda: coupling_stack(1, 2, AffineMap(), [8], 0), "at least 2"),
         (lambda: coupling_stack(2, 0, AffineMap(), [8], 0), "layers is 0"),
         (lambda: autoregressive_stack(0, 2, AffineMap(), [8], 0), "dims is 0"),
@@ -92,6 +94,12 @@ def test_with_context(stack: Any) -> None:
 def test_what_is_refused(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@each_stack
+def test_the_class_of_a_map_is_none(stack: Any) -> None:
+    with pytest.raises(TypeError, match="scalar_map is <class"):
+        stack(2, 2, SplineMap, [8], 0)
 
 
 def test_one_dimension() -> None:
