@@ -22,7 +22,7 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions import Distribution
-from scratchgen.distributions.arguments import Shape, ends_with, floats, require, shape_of
+from scratchgen.distributions.arguments import Shape, ends_with, floats, require, shape_of, unmasked
 from scratchgen.distributions.distribution import require_distribution, values
 from scratchgen.distributions.numbers import require_int
 from scratchgen.flows.transform import Transform, require_transform
@@ -40,7 +40,8 @@ class Transformed(Distribution):
             base is one for all of them, or a batch of B too.
 
     Raises:
-        TypeError: for a base that is no distribution, or a transform that is none; for a context of another dtype.
+        TypeError: for a base that is no distribution, or a transform that is none; for a context of other
+            floats.
         ValueError: for a base whose events are plain numbers; for a context of another batch shape, or with NaN or inf.
 
     >>> from scratchgen.distributions import Independent, Normal
@@ -57,8 +58,10 @@ class Transformed(Distribution):
         if not base.event_shape:
             raise ValueError(f"base is {base}, of single numbers; make vectors of it with Independent(base, 1)")
         if context is not None:
-            context = floats("context", context, base.dtype)
-            require("context", context, np.isfinite, "it must be finite")
+            context = context if isinstance(context, Tensor) else np.asarray(unmasked("context", context))
+            if context.dtype.kind == "f":  # else labels, in integers
+                context = floats("context", context, base.dtype)
+                require("context", context, np.isfinite, "it must be finite")
         self.base, self.transform, self.context = base, transform, context
         self.batch_shape, self.event_shape, self.dtype = base.batch_shape, base.event_shape, base.dtype
         self.draws: Shape = ()  # the draws of one base that make one draw of each distribution of the batch: (B,)
