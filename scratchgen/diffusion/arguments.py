@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.distributions.arguments import array_of, require, unmasked
+from scratchgen.distributions.arguments import array_of, require, require_noise, unmasked
 from scratchgen.distributions.distribution import values
+from scratchgen.random import Rng, generator
 
 ROUNDING = 1e-9  # by which a time may miss an end of [0, 1]: the sum of many steps does
 
@@ -68,6 +69,34 @@ def batch_of_floats(x: Any) -> np.ndarray:
         raise ValueError("x has shape (); it must be a batch, with one row for each example")
     require("x", x, np.isfinite, "it must be finite")
     return x
+
+
+def noise_for(x: Any, rng: Rng | None, noise: Any) -> Any:
+    """ε of the shape of x: what was given, once it is known to fit, or else drawn.
+
+    Raises:
+        TypeError: without either; for noise of another dtype.
+        ValueError: for noise of another shape; for NaN or inf in it.
+    """
+    if noise is not None:
+        return require_noise(noise, (), x.shape, x.dtype)
+    if rng is None:
+        raise TypeError("give rng, or the noise itself")
+    return generator(rng).standard_normal(x.shape, dtype=x.dtype)
+
+
+def require_rows(x: Any) -> None:
+    """Refuses an empty batch, of which there is no mean.
+
+    Raises:
+        ValueError: for 0 rows.
+
+    >>> require_rows([])
+    Traceback (most recent call last):
+    ValueError: x has 0 rows; a mean over the batch needs at least 1
+    """
+    if len(x) == 0:
+        raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
 
 
 def require_between(name: str, value: Any, low: float, high: float = math.inf, least: bool = False) -> float:

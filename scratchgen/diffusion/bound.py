@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.diffusion.arguments import beside
-from scratchgen.diffusion.forward import noise_for, q_posterior, q_sample
+from scratchgen.diffusion.arguments import beside, noise_for, require_rows
+from scratchgen.diffusion.forward import q_posterior, q_sample
 from scratchgen.distributions import Normal, kl_divergence
 from scratchgen.distributions.distribution import values
 from scratchgen.random import Rng, generator
@@ -70,8 +70,7 @@ def terms(model: DDPM, x: Any, rng: Rng | None = None, noise: Any = None, contex
     >>> terms(model, np.zeros((3, 1)), rng=0).steps.shape
     (2, 3)
     """
-    if len(x) == 0:
-        raise ValueError("x has 0 rows; give at least 1")
+    require_rows(x)
     x0, T = model.decoder.to_network(x, model.dtype), model.schedule.T
     rng = None if rng is None else generator(rng)
     if noise is not None and len(noise) != T:

@@ -24,12 +24,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad, sigmoid
-from scratchgen.diffusion.arguments import beside, steps_of
+from scratchgen.diffusion.arguments import beside, noise_for, require_rows, steps_of
 from scratchgen.diffusion.bound import per_example, prior_term, step_term
 from scratchgen.diffusion.decoders import Decoder, RealDecoder
 from scratchgen.diffusion.drawn_steps import drawn_steps
 from scratchgen.diffusion.embeddings import without_some
-from scratchgen.diffusion.forward import noise_for, posterior_coefficients, q_sample
+from scratchgen.diffusion.forward import posterior_coefficients, q_sample
+from scratchgen.diffusion.samplers import ancestral
 from scratchgen.diffusion.schedules import Schedule, require_times
 from scratchgen.diffusion.targets import TARGETS
 from scratchgen.diffusion.variances import LOG_VARIANCES, log_optimal
@@ -251,10 +252,7 @@ class DDPM(Module):
             TypeError, ValueError: for n that is no int, or negative.
         """
         rng = generator(rng)
-        x = self.start(n, rng)
-        for t in range(self.schedule.T, 0, -1):
-            x = self.p_sample(x, t, rng, context=context)
-        return self.decoder.to_data(x)
+        return self.decoder.to_data(ancestral(self, self.start(n, rng), rng, context=context))
 
     # -- the loss ------------------------------------------------------------------------------------------------------
 
@@ -267,8 +265,7 @@ class DDPM(Module):
             TypeError: without rng.
             ValueError: for an empty batch.
         """
-        if len(x) == 0:
-            raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
+        require_rows(x)
         if not context_and_rng:
             raise TypeError("loss needs rng")
         *contexts, rng = context_and_rng

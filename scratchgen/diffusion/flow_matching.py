@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.diffusion.arguments import batch_of_floats, beside, times_of
+from scratchgen.diffusion.arguments import batch_of_floats, beside, require_rows, times_of
 from scratchgen.diffusion.embeddings import without_some
 from scratchgen.diffusion.integrators import euler_maruyama, heun
 from scratchgen.diffusion.pairing import PAIRINGS
@@ -124,8 +124,7 @@ class FlowMatching(Module):
             raise TypeError("loss needs rng")
         *contexts, rng = context_and_rng
         x, rng, labels = batch_of_floats(x), generator(rng), contexts[0] if contexts else None
-        if len(x) == 0:
-            raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
+        require_rows(x)
         noise = rng.standard_normal(x.shape, x.dtype)
         noise = noise[PAIRINGS[self.pairing](x, noise, labels)]
         t = (rng.random() + np.arange(len(x)) / len(x)) % 1.0

@@ -21,10 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.diffusion.arguments import beside, steps_of
+from scratchgen.diffusion.arguments import beside, noise_for, steps_of
 from scratchgen.diffusion.schedules import Schedule
-from scratchgen.distributions.arguments import require_noise
-from scratchgen.random import Rng, generator
+from scratchgen.random import Rng
 
 
 def q_sample(schedule: Schedule, x0: Any, t: Any, rng: Rng | None = None, noise: Any = None) -> Any:
@@ -47,20 +46,6 @@ def q_sample(schedule: Schedule, x0: Any, t: Any, rng: Rng | None = None, noise:
     t = steps_of(t, len(x0), schedule.T)
     signal, noise_std = np.sqrt(schedule.alphas_cumprod[t]), np.sqrt(schedule.noise_variance[t])
     return beside(signal, x0) * x0 + beside(noise_std, x0) * noise_for(x0, rng, noise)
-
-
-def noise_for(x: Any, rng: Rng | None, noise: Any) -> Any:
-    """ε of the shape of x: what was given, once it is known to fit, or else drawn.
-
-    Raises:
-        TypeError: without either; for noise of another dtype.
-        ValueError: for noise of another shape; for NaN or inf in it.
-    """
-    if noise is not None:
-        return require_noise(noise, (), x.shape, x.dtype)
-    if rng is None:
-        raise TypeError("give rng, or the noise itself")
-    return generator(rng).standard_normal(x.shape, dtype=x.dtype)
 
 
 def posterior_coefficients(schedule: Schedule, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

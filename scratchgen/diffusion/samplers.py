@@ -26,17 +26,18 @@ and Ho, arXiv:2202.00512, appendix D, for the angle; Karras et al., arXiv:2206.0
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.diffusion.arguments import beside
-from scratchgen.diffusion.ddpm import DDPM
-from scratchgen.diffusion.forward import noise_for
+from scratchgen.diffusion.arguments import beside, noise_for
 from scratchgen.distributions.distribution import values
 from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
+
+if TYPE_CHECKING:
+    from scratchgen.diffusion.ddpm import DDPM, Prediction
 
 Watch = Callable[[int, np.ndarray, np.ndarray], None]  # (t, x_t, x̂_0), before each step and at the end
 
@@ -49,7 +50,7 @@ class Trajectory:
         x: x_t at each of them, a list of arrays.
         x0: x̂_0 at each of them; at 0, the sample itself.
 
-    >>> from scratchgen.diffusion import BestNetwork, GaussianMixtureData, cosine
+    >>> from scratchgen.diffusion import DDPM, BestNetwork, GaussianMixtureData, cosine
     >>> data, schedule = GaussianMixtureData([0.5, 0.5], [[-2.0], [2.0]], 0.1), cosine(50)
     >>> model, path = DDPM(BestNetwork(data, schedule), schedule, (1,), "x0"), Trajectory()
     >>> x = ddim(model.part(spaced(50, 5)), model.start(100, rng=0), watch=path)
@@ -117,13 +118,11 @@ def ancestral(
         ValueError: for noise of another shape.
     """
     rng = None if rng is None else generator(rng)
-    for t in range(model.schedule.T, 0, -1):
-        with no_grad():
-            prediction = model.predict(x, t, context)
-        if watch is not None:
-            watch(t, x, values(prediction.x0))
-        x = model.p_sample(x, t, rng, None if noise is None else noise[t - 1], context, prediction)
-    return ended(x, watch)
+
+    def step(t: int, x: np.ndarray, prediction: Prediction) -> np.ndarray:
+        return model.p_sample(x, t, rng, None if noise is None else noise[t - 1], context, prediction)
+
+    return downwards(model, x, step, context, watch)
 
 
 def ddim(
@@ -148,42 +147,51 @@ def ddim(
         raise ValueError(f"eta is {eta}; it must be from 0, no noise, to 1, ancestral sampling")
     rng, schedule = None if rng is None else generator(rng), model.schedule
     signal, variance = schedule.alphas_cumprod, schedule.noise_variance
-    for t in range(schedule.T, 0, -1):
-        with no_grad():
-            prediction = model.predict(x, t, context)
-            x0, eps = values(prediction.x0), values(prediction.eps)
-        if watch is not None:
-            watch(t, x, x0)
-        added = eta**2 * variance[t - 1] / variance[t] * schedule.betas[t]  # σ²
+
+    def step(t: int, x: np.ndarray, prediction: Prediction) -> np.ndarray:
+        x0, eps = values(prediction.x0), values(prediction.eps)
+        added = eta**2 * variance[t - 1] / variance[t] * schedule.betas[t]  # σ² of (2): s is t − 1, and β 1 − ᾱ_t/ᾱ_s
         x = beside(np.sqrt(signal[t - 1]), x) * x0 + beside(np.sqrt(variance[t - 1] - added), x) * eps
         if added > 0:
             x = x + beside(np.sqrt(added), x) * noise_for(x, rng, None if noise is None else noise[t - 1])
-    return ended(x, watch)
+        return x
+
+    return downwards(model, x, step, context, watch)
 
 
 def ddim_heun(model: DDPM, x: np.ndarray, context: Any = None, watch: Watch | None = None) -> np.ndarray:
     """x_0 from x_T = x by (5), (n, …), on the scale of the network; arguments as of ``ancestral``."""
     a, b = np.sqrt(model.schedule.alphas_cumprod), np.sqrt(model.schedule.noise_variance)
     angle = np.arctan2(b, a)  # φ
-    for t in range(model.schedule.T, 0, -1):
-        with no_grad():
-            now = model.predict(x, t, context)
-            x0, eps = values(now.x0), values(now.eps)
+
+    def step(t: int, x: np.ndarray, prediction: Prediction) -> np.ndarray:
+        x0, eps = values(prediction.x0), values(prediction.eps)
+        there = beside(a[t - 1], x) * x0 + beside(b[t - 1], x) * eps  # (4), in the form (2)
+        if t == 1:
+            return there
+        then = model.predict(there, t - 1, context)
+        x0, eps = 0.5 * (x0 + values(then.x0)), 0.5 * (eps + values(then.eps))
+        turn = angle[t] - angle[t - 1]  # δ
+        v = beside(a[t], x) * eps - beside(b[t], x) * x0
+        return beside(np.cos(turn), x) * x - beside(np.sin(turn), x) * v  # (5)
+
+    return downwards(model, x, step, context, watch)
+
+
+def downwards(
+    model: DDPM,
+    x: np.ndarray,
+    step: Callable[[int, np.ndarray, Prediction], np.ndarray],
+    context: Any = None,
+    watch: Watch | None = None,
+) -> np.ndarray:
+    """x_0 from x_T = x: what all samplers have in common, but for the ``step``, (t, x_t, prediction) ↦ x_{t−1}."""
+    with no_grad():
+        for t in range(model.schedule.T, 0, -1):
+            prediction = model.predict(x, t, context)
             if watch is not None:
-                watch(t, x, x0)
-            there = beside(a[t - 1], x) * x0 + beside(b[t - 1], x) * eps
-            if t > 1:
-                then = model.predict(there, t - 1, context)
-                x0, eps = 0.5 * (x0 + values(then.x0)), 0.5 * (eps + values(then.eps))
-                turn = angle[t] - angle[t - 1]
-                v = beside(a[t], x) * eps - beside(b[t], x) * x0
-                there = beside(np.cos(turn), x) * x - beside(np.sin(turn), x) * v
-        x = there
-    return ended(x, watch)
-
-
-def ended(x: np.ndarray, watch: Watch | None) -> np.ndarray:
-    """x, after it was shown as x_0."""
+                watch(t, x, values(prediction.x0))
+            x = step(t, x, prediction)
     if watch is not None:
         watch(0, x, x)
     return x

@@ -32,7 +32,7 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, grad
 from scratchgen.autodiff.modes import recording
-from scratchgen.diffusion.arguments import batch_of_floats, require_between
+from scratchgen.diffusion.arguments import batch_of_floats, require_between, require_rows
 from scratchgen.distributions.arguments import require_noise
 from scratchgen.distributions.distribution import values
 from scratchgen.distributions.numbers import require_int
@@ -93,8 +93,7 @@ class ScoreMatching(Module, ABC):
             ValueError: for an empty batch, NaN or inf.
         """
         x = batch_of_floats(x)
-        if len(x) == 0:
-            raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
+        require_rows(x)
         return np.mean(self.objective(x, self.draw_noise(x, generator(rng))))
 
 

@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor
-from scratchgen.diffusion.arguments import batch_of_floats, beside, require_between
+from scratchgen.diffusion.arguments import batch_of_floats, beside, noise_for, require_between, require_rows
 from scratchgen.diffusion.sde import SDE
-from scratchgen.distributions.arguments import require_noise
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 
@@ -73,13 +72,9 @@ class ScoreModel(Module):
             ValueError: for an empty batch, NaN or inf; for t or noise of another shape; for t outside [0, 1].
         """
         x, rng = batch_of_floats(x), generator(rng)
-        if len(x) == 0:
-            raise ValueError("x has 0 rows; a mean over the batch needs at least 1")
+        require_rows(x)
         if t is None:
             t = self.start + (1 - self.start) * rng.random(len(x))
-        if noise is None:
-            noise = rng.standard_normal(x.shape, x.dtype)
-        else:
-            noise = require_noise(noise, (), x.shape, x.dtype)
+        noise = noise_for(x, rng, noise)
         miss = self.guess(self.sde.perturb(x, t, noise=noise), t) - noise
         return np.mean(np.sum(miss * miss, axis=tuple(range(1, x.ndim))))

@@ -30,10 +30,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.diffusion.arguments import beside
+from scratchgen.diffusion.arguments import beside, noise_for
 from scratchgen.distributions import Distribution, Independent, Normal
-from scratchgen.distributions.arguments import require_noise
-from scratchgen.random import Rng, generator
+from scratchgen.random import Rng
 
 Coefficients = tuple[Any, Any]
 Score = Callable[[Any, Any], Any]  # (x, t) ↦ ∇ log p_t(x), of the shape of x
@@ -73,13 +72,7 @@ class SDE(ABC):
             TypeError: without either; for noise of another dtype.
             ValueError: for noise of another shape than x; for t as above.
         """
-        if noise is not None:
-            noise = require_noise(noise, (), x.shape, x.dtype)
-        elif rng is None:
-            raise TypeError("perturb needs rng, or the noise itself")
-        else:
-            noise = generator(rng).standard_normal(x.shape, x.dtype)
-        a, s = self.marginal(t)
+        noise, (a, s) = noise_for(x, rng, noise), self.marginal(t)
         return beside(a, x) * x + beside(s, x) * noise
 
     def prior(self, shape: int | tuple[int, ...], dtype: Any = np.float64) -> Distribution:

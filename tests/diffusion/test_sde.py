@@ -198,7 +198,7 @@ def test_the_prior_is_near_the_last_marginal(sde: SDE):
         (lambda: VP().diffusion(np.array([0.5, -1.0])), ValueError, r"t\[1\] is -1; the time"),
         (lambda: VP().rate(np.zeros((2, 1))), ValueError, r"t has shape \(2, 1\); it must be a number, or \(B,\)"),
         (lambda: VP()(np.zeros((3, 2)), np.zeros(2)), ValueError, r"t has shape \(2,\) and x \(3, 2\); there must be"),
-        (lambda: VP().perturb(np.zeros((3, 2)), 0.5), TypeError, "perturb needs rng, or the noise itself"),
+        (lambda: VP().perturb(np.zeros((3, 2)), 0.5), TypeError, "give rng, or the noise itself"),
         (
             lambda: VP().perturb(np.zeros((3, 2)), 0.5, noise=np.zeros(2)),
             ValueError,

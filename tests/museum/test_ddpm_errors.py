@@ -301,7 +301,7 @@ PLANTS: dict[str, tuple[Plant, list[Check]]] = {
         [*landing, *first_order],
     ),
     "DDIM stops at x_1": (
-        rewritten(samplers, "ddim", "range(schedule.T, 0, -1)", "range(schedule.T, 1, -1)"),
+        rewritten(samplers, "downwards", "range(model.schedule.T, 0, -1)", "range(model.schedule.T, 1, -1)"),
         landing,
     ),
     "DDIM with η = 1 by default": (instead_of(samplers.ddim, "__defaults__", (1.0, None, None, None, None)), quiet),
