@@ -54,12 +54,8 @@ def euler_maruyama(
     array([4.        , 4.        , 2.81598301])
     """
     x, times = batch_of_floats(x), require_times(times)
-    visited = [x]
-    for t, h, e in zip(times, np.diff(times), steps_of_noise(noise, rng, (len(times) - 1, *x.shape), x.dtype)):
-        x = euler_maruyama_step(sde, x, float(t), float(h), e)
-        if path:
-            visited.append(x)
-    return np.stack(visited) if path else x
+    noises = steps_of_noise(noise, rng, (len(times) - 1, *x.shape), x.dtype)
+    return walked(lambda x, t, h: euler_maruyama_step(sde, x, t, h, next(noises)), x, times, path)
 
 
 def euler_maruyama_step(sde: Equation, x: np.ndarray, t: float, h: float, noise: Any) -> np.ndarray:
@@ -90,13 +86,13 @@ def heun(ode: Equation, x: np.ndarray, times: Times, path: bool = False) -> np.n
     array([[0.36854098]])
     """
     x, times = batch_of_floats(x), require_times(times)
-    velocity, visited = velocity_of(ode), [x]
-    for t, h in zip(times[:-1].tolist(), np.diff(times).tolist()):
+    velocity = velocity_of(ode)
+
+    def step(x: np.ndarray, t: float, h: float) -> np.ndarray:
         v = velocity(x, t)
-        x = x + 0.5 * h * (v + velocity(x + h * v, t + h))
-        if path:
-            visited.append(x)
-    return np.stack(visited) if path else x
+        return np.asarray(x + 0.5 * h * (v + velocity(x + h * v, t + h)))
+
+    return walked(step, x, times, path)
 
 
 def rk45(ode: Equation, x: np.ndarray, times: Times, tolerance: float = 1e-6, path: bool = False) -> np.ndarray:
@@ -132,6 +128,18 @@ def rk45(ode: Equation, x: np.ndarray, times: Times, tolerance: float = 1e-6, pa
         raise RuntimeError(f"RK45 stopped at t = {solution.t[-1:]}: {solution.message} Begin or end nearer to 1?")
     visited = solution.y.T.reshape(-1, *x.shape).astype(x.dtype)
     return visited if path else visited[-1]
+
+
+def walked(
+    step: Callable[[np.ndarray, float, float], np.ndarray], x: np.ndarray, times: np.ndarray, path: bool
+) -> np.ndarray:
+    """x after the steps (x, t, h) ↦ x' between the times; with ``path`` x at all of them, (N + 1) + x.shape."""
+    visited = [x]
+    for t, h in zip(times[:-1].tolist(), np.diff(times).tolist()):
+        x = step(x, t, h)
+        if path:
+            visited.append(x)
+    return np.stack(visited) if path else x
 
 
 def evaluated(equation: Equation, x: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from scratchgen.diffusion.arguments import batch_of_floats
-from scratchgen.diffusion.integrators import Equation, Times, require_times, velocity_of
+from scratchgen.diffusion.integrators import Equation, Times, require_times, velocity_of, walked
 
 
 def rk4(ode: Equation, x: np.ndarray, times: Times, path: bool = False) -> np.ndarray:
@@ -27,13 +27,13 @@ def rk4(ode: Equation, x: np.ndarray, times: Times, path: bool = False) -> np.nd
     array([[0.36787977]])
     """
     x, times = batch_of_floats(x), require_times(times)
-    velocity, visited = velocity_of(ode), [x]
-    for t, h in zip(times[:-1].tolist(), np.diff(times).tolist()):
+    velocity = velocity_of(ode)
+
+    def step(x: np.ndarray, t: float, h: float) -> np.ndarray:
         k1 = velocity(x, t)
         k2 = velocity(x + 0.5 * h * k1, t + 0.5 * h)
         k3 = velocity(x + 0.5 * h * k2, t + 0.5 * h)
         k4 = velocity(x + h * k3, t + h)
-        x = x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-        if path:
-            visited.append(x)
-    return np.stack(visited) if path else x
+        return np.asarray(x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+
+    return walked(step, x, times, path)

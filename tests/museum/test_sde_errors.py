@@ -210,7 +210,7 @@ STEP_PLANTS: dict[str, tuple[Plant, Check]] = {
         orders["Euler–Maruyama"],
     ),
     "the time after the step": (
-        everywhere(integrators, "euler_maruyama", "x, float(t), float(h)", "x, float(t + h), float(h)", of_steps),
+        everywhere(integrators, "euler_maruyama", "x, t, h, next", "x, t + h, h, next", of_steps),
         one_step,
     ),
     "Heun that looks twice at the same time": (
