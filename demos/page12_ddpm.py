@@ -186,7 +186,7 @@ def draw_steps(stage: Stage, found: dict[str, tuple[Standard, DDPM]], rng: np.ra
     axes[-1].grid(alpha=0.3)
     caption = (
         "Left: the same noise, by DDIM with few steps. Right: −log p of samples by the true density, less the entropy "
-        "(dashed: perfect samples); Heun has half as many steps, of two passes each."
+        "(dashed: perfect samples); Heun has half as many steps, of two passes each but for the last."
     )
     stage.save(figure, "page12_ddpm_steps", "Few steps", "x_s = √ᾱ_s x̂_0 + √(1 − ᾱ_s) ε̂", caption)
 
@@ -223,8 +223,8 @@ def draw_short(stage: Stage, rng: np.random.Generator, n: int) -> None:
             f"the entropy by {off[0]}, {off[1]}"
         )
     histogram(axes[-1], x, color="k", linestyle="--", label="data")
-    axes[-1].set(xlabel="distance from the middle", ylabel="density")
-    axes[-1].legend(fontsize="small", loc="upper left")
+    axes[-1].set(xlabel="distance from the middle", ylabel="density", ylim=(0, 2.2))  # room for the legend
+    axes[-1].legend(fontsize="small", loc="upper left", ncols=2)
     caption = (
         "Eight Gaussians (grey) and draws of DDIM with the best network, β from 0.0001 to 0.02 in T steps. With few, "
         "x_T is not N(0, I): it is wider, and samples that start at N(0, I) end too far within. Right: their distances "

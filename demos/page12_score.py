@@ -228,7 +228,7 @@ def draw_ways(stage: Stage, trained: dict[str, Any], history: dict[str, Any]) ->
     for (name, (at, objective, _)), colour in zip(history.items(), ("tab:blue", "tab:orange", "tab:green", "tab:red")):
         axes[4].plot(at, objective, color=colour, lw=1.2, label=name)
     for least in sorted({round(least, 9) for _, least in trained.values()}):
-        axes[4].axhline(least, color="k", ls="--", lw=1, label=f"least value {least:.2f}")
+        axes[4].axhline(least, color="k", ls="--", lw=1, label=f"least value {least:.2f}".replace("-", "−"))
     low = min(least for _, least in trained.values())
     axes[4].set(xlabel="step", title="objectives on held-out draws", ylim=(low - 0.5, None))
     axes[4].legend(fontsize="small", loc="center right")

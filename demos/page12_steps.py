@@ -129,8 +129,8 @@ def run(stage: Stage, seed: int) -> None:
     for (name, (counts, errors)), marker in zip(found.items(), "os^Dv"):
         left.loglog(counts, errors, marker=marker, ms=5, lw=1.2, label=name)
     n = np.array([16.0, 512.0])
-    for order, height, shade in ((1, 4.0, "0.2"), (2, 1.2, "0.6")):
-        left.loglog(n, height / n**order, "--", color=shade, lw=1, label=f"slope {order}")
+    for order, height, shade, power in ((1, 4.0, "0.2", "1/N"), (2, 1.2, "0.6", "1/N²")):
+        left.loglog(n, height / n**order, "--", color=shade, lw=1, label=f"falls as {power}")
     left.set(xlabel="evaluations of the score", ylabel="½ ∫ |q − p₀| dx", title="how far from the data")
     left.set_xticks(STEPS, [str(count) for count in STEPS])
     left.minorticks_off()
@@ -147,8 +147,8 @@ def run(stage: Stage, seed: int) -> None:
         "The order of each sampler",
         "x' = x + f h + g √|h| ε;   x̃ = x + v h,  x' = x + ½ [v(x, t) + v(x̃, t + h)] h",
         "Left: distance between the density that a sampler makes of p_1 and that of the data, computed, not sampled; "
-        "VP with the exact score of a mixture, equal steps. Dashed: slopes 1 and 2. Right: the densities that "
-        "Euler–Maruyama makes with few steps.",
+        "VP with the exact score of a mixture; equal steps, but those of RK45. Dashed: what falls as 1/N and as 1/N² "
+        "with N evaluations. Right: the densities that Euler–Maruyama makes with few steps.",
     )
 
 

@@ -112,8 +112,8 @@ def draw(stage: Stage, points: dict[str, np.ndarray]) -> None:
         ax.legend(fontsize="small")
     caption = (
         "Data N(0, ¼), the best mean. Left: β_t is near the right variance (dashed), β̃_t far below it for small t. "
-        "Middle: the divergence of each step, exact (dashed) and by the terms of the bound. Right: the sum of them "
-        "and, dotted, how far the density of the samples is from that of the data: far less."
+        "Middle: the divergence of each step, exact (dashed) and by the terms of the bound (dots, where above 0). "
+        "Right: the sum of them and, dotted, how far the density of the samples is from that of the data: far less."
     )
     equation = "KL = ½ (r − 1 − log r),  r = Var[x_{t−1} | x_t] / σ_t²"
     stage.save(figure, "page12_variance", "Which reverse variance?", equation, caption)
