@@ -103,6 +103,7 @@ def train(data: Standard, steps: int, rng: np.random.Generator) -> tuple[DDPM, A
         steps=steps,
         schedule=cosine(4e-3, steps, warm_up=50, lowest=2e-5),
         clip=1.0,
+        unit="",  # the loss is the squared error of v
         rng=rng,
     )
     if history.interrupted:

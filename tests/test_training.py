@@ -830,6 +830,14 @@ def test_rate_and_time_left_count_from_where_this_run_began():
     assert "2.0 steps/s  0:00:20 left" in line
 
 
+def test_the_unit_stands_after_each_loss_and_may_be_none(capsys):
+    line = Progress(9, 0, wanted=False, unit="bits").line(1, 2.0, 3.0, seconds=1.0)
+    assert "loss 2 bits  validation 3 bits  " in line
+    assert "loss 2  validation 3  " in Progress(9, 0, wanted=False, unit="").line(1, 2.0, 3.0, seconds=1.0)
+    run(steps=2, progress=True, unit="bits")
+    assert " bits  " in capsys.readouterr().err
+
+
 def test_silence_and_the_reasons_for_an_early_end(capsys, monkeypatch):
     run(steps=3)
     assert capsys.readouterr() == ("", "")

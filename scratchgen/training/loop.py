@@ -49,6 +49,7 @@ def fit(
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    unit: str = "nats",
     on_step: Callable[[int], None] | None = None,
 ) -> History:
     """Minimise ``model.loss(batch, rng)``; afterwards the model is in evaluation mode.
@@ -78,6 +79,7 @@ def fit(
         resume: go on from ``checkpoint``, to the number of steps or epochs counted from the very start; the state of
             ``rng`` and the optimiser's lr are taken from it too. Without ``resume``, the file must not exist yet.
         progress: whether to print on stderr.
+        unit: of the loss, to be printed after it; "" for a squared error, which is no nats.
         on_step: called before each step with its number, for example to raise the weight of a KL term.
 
     Raises:
@@ -115,7 +117,7 @@ def fit(
     run = Run(model, optimizer, average, batches, held_out, every, keep_best=patience is not None)
     begin(run, steps, checkpoint, resume)
     history = run.history
-    bar = Progress(steps, run.step, progress)
+    bar = Progress(steps, run.step, progress, unit)
     try:
         model.train()
         with deferred_interrupt() as interrupted:

@@ -11,19 +11,20 @@ from scratchgen.training.history import History
 
 
 class Progress:
-    """step, loss in nats, steps per second, and the time left.
+    """step, loss, steps per second, and the time left.
 
     Args:
         steps: of the whole training; the rate and the time left count from ``start``, where this run of it began.
         wanted: False to print nothing.
+        unit: of the loss.
 
     >>> bar = Progress(steps=1000, start=0, wanted=True)
     >>> bar.line(250, loss=101.5, validation=103.25, seconds=10.0)
     'step 250/1000  loss 101.5 nats  validation 103.2 nats  25.0 steps/s  0:00:30 left'
     """
 
-    def __init__(self, steps: int, start: int, wanted: bool) -> None:
-        self.steps, self.start = steps, start
+    def __init__(self, steps: int, start: int, wanted: bool, unit: str = "nats") -> None:
+        self.steps, self.start, self.unit = steps, start, f" {unit}" if unit else ""
         self.stream = sys.stderr if wanted else None  # which is None, too, under pythonw
         self.on_terminal = self.stream is not None and self.stream.isatty()
         self.began = time.perf_counter()
@@ -34,8 +35,8 @@ class Progress:
         """What is shown after ``step`` steps, ``seconds`` after the start."""
         rate = (step - self.start) / max(seconds, 1e-9)  # of this run; the steps before a resume are not in it
         left = timedelta(seconds=round((self.steps - step) / rate))
-        evaluated = "" if validation is None else f"  validation {validation:.4g} nats"
-        return f"step {step}/{self.steps}  loss {loss:.4g} nats{evaluated}  {rate:.1f} steps/s  {left} left"
+        evaluated = "" if validation is None else f"  validation {validation:.4g}{self.unit}"
+        return f"step {step}/{self.steps}  loss {loss:.4g}{self.unit}{evaluated}  {rate:.1f} steps/s  {left} left"
 
     def show(self, step: int, loss: float, validation: float | None) -> None:
         """Report a step; on a terminal at most ten times a second, and the last one."""
