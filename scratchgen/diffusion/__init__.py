@@ -6,12 +6,22 @@ flow as a flow). Then ``score`` and ``score_model``: how a score is learned.
 
 In T steps: ``schedules`` (how fast data turn into noise), ``forward`` (how, and the exact way back of a single x_0),
 ``targets`` (what the network predicts), ``variances`` and ``decoders`` (what else a step back needs), ``ddpm`` (the
-model), ``weightings`` (its loss), ``bound`` (what it says of log p(x)), ``levels`` (a model of grey levels), ``best``
-(the network that would be best, where it is known); ``samplers`` and ``guidance`` (draws). Networks are in
-``embeddings``, ``networks`` and ``unet``.
+model), ``weightings`` and ``drawn_steps`` (its loss), ``bound`` (what it says of log p(x)), ``levels`` (a model of grey
+levels), ``best`` (the network that would be best, where it is known); ``samplers`` and ``guidance`` (draws). Networks
+are in ``embeddings``, ``networks`` and ``unet``.
 
 On straight lines: ``flow_matching`` (the model), ``pairing`` (which noise goes with which data), ``rectified``
 (straighter yet), ``exact_velocity`` (what is known), ``flow_score`` (why it is diffusion), ``runge_kutta`` (its steps).
+
+Time t rises from data to noise in all three, and what is seen at t is a mixture of data x_0 and noise ε ~ N(0, I):
+
+    by an SDE            x_t = a(t) x_0 + s(t) ε              t from 0 to 1
+    in T steps           x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε        t = 0 … T; for short a and b; a network is told t/T
+    on straight lines    x_t = (1 − t) x_0 + t ε              t from 0 to 1; ε is called x_1
+
+What networks are asked for is one thing in several words, of which each gives the others: the noise E[ε | x_t]; the
+data E[x_0 | x_t]; a velocity, E[a ε − b x_0 | x_t] in T steps and E[ε − x_0 | x_t] on straight lines; and the score
+∇ log p_t(x_t), which is minus the first over the factor of ε.
 """
 
 from scratchgen.diffusion.best import BestNetwork

@@ -113,7 +113,7 @@ def step_term(model: DDPM, x: Any, x0: Any, x_t: Any, t: np.ndarray, prediction:
         q_mean, q_variance = q_posterior(model.schedule, x0[later], x_t[later], t[later])
         q = Normal(q_mean, np.broadcast_to(np.log(q_variance), q_mean.shape))
         parts.append(per_example(kl_divergence(q, Normal(mean[later], log_variance[later]))))
-    return np.concatenate(parts)[np.argsort(np.concatenate([first, later]))]
+    return np.concatenate(parts)[np.argsort(np.concatenate([first, later]))]  # in the order of the rows again
 
 
 def along_a_path(model: DDPM, x: Any, rng: Rng | None = None, noise: Any = None, context: Any = None) -> np.ndarray:

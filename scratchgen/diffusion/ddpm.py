@@ -9,7 +9,8 @@ term, an estimate of the whole bound; or, weighted by ``weightings``, the square
 
     loss = E_t E_ε[w_t ‖target − output‖²],    sum over dimensions, mean over the batch              (2)
 
-Of a learned variance (2) knows nothing. So λ = 0.001 times the bound is added, in which x̂_0 counts as given.
+Of a learned variance (2) knows nothing. So λ = 0.001 times the bound is added, in which x̂_0 counts as given: it shall
+train the variance, and leave the mean to (2).
 
 Source: Ho et al., arXiv:2006.11239, equations (1) to (14) and algorithm 1; Nichol and Dhariwal, arXiv:2102.09672,
 section 3.1, for λ.
@@ -31,7 +32,7 @@ from scratchgen.diffusion.drawn_steps import drawn_steps
 from scratchgen.diffusion.embeddings import without_some
 from scratchgen.diffusion.forward import posterior_coefficients, q_sample
 from scratchgen.diffusion.samplers import ancestral
-from scratchgen.diffusion.schedules import Schedule, require_times
+from scratchgen.diffusion.schedules import Schedule, require_steps
 from scratchgen.diffusion.targets import TARGETS
 from scratchgen.diffusion.variances import LOG_VARIANCES, log_optimal
 from scratchgen.diffusion.weightings import WEIGHTINGS, target_weights
@@ -141,7 +142,7 @@ class DDPM(Module):
         Raises:
             TypeError, ValueError: for other times.
         """
-        chosen = np.concatenate([[0], require_times(times, self.schedule.T)])
+        chosen = np.concatenate([[0], require_steps(times, self.schedule.T)])
         shorter = copy.copy(self)
         shorter.schedule, shorter.times = self.schedule.part(chosen[1:]), self.times[chosen]
         if self.x0_variance is not None:
@@ -163,9 +164,9 @@ class DDPM(Module):
         share, size = None, x_t.shape[-1]
         if self.variance == "learned":
             output, share = output[..., :size], sigmoid(output[..., size:])
-        return self.predicted(output, x_t, t, share)
+        return self.interpreted(output, x_t, t, share)
 
-    def predicted(self, output: Any, x_t: Any, t: np.ndarray, share: Any) -> Prediction:
+    def interpreted(self, output: Any, x_t: Any, t: np.ndarray, share: Any) -> Prediction:
         """What the network's output means for x_t."""
         if output.shape != x_t.shape:
             raise ValueError(f"the network gives shape {output.shape} for x_t of shape {x_t.shape}; they must agree")

@@ -3,9 +3,9 @@
     E_t[w_t ℓ_t],  t uniform        is estimated by t_i = ⌊T ((u + i/n) mod 1)⌋ + 1 for one u       (1)
     Σ_t ℓ_t = E_{t ~ p}[ℓ_t / p_t]  for any p that leaves out no t                                  (2)
 
-Each t_i of (1) is uniform, but together they leave no gaps, and the mean over the batch is less noisy. (2) is
-importance sampling. The last step, from x_1 to data, may cost more than all others together; if it has half of the rows
-and not one in T, its gradient is that much less noisy.
+i = 0 … n − 1 is the row, and u is uniform on [0, 1]. Each t_i of (1) is uniform, but together they leave no gaps, and
+the mean over the batch is less noisy. (2) is importance sampling. The last step, from x_1 to data, may cost more than
+all others together; if it has half of the rows and not one in T, its gradient is that much less noisy.
 
 Source: Kingma et al., arXiv:2107.00630, appendix I.1, for (1).
 """

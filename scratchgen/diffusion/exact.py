@@ -2,7 +2,7 @@
 
     p_0(x) = Σ_k w_k N(x; m_k, C_k)                                                                (1)
 
-By x = a x₀ + s ε, a component is scaled by a, and noise of variance s² is added to it:
+In x = a x₀ + s ε, which is (4) of ``sde``, a component is scaled by a, and noise of variance s² is added to it:
 
     p(x) = Σ_k w_k N(x; a m_k, a² C_k + s² I)                                                      (2)
     ∇ log p(x) = −Σ_k p(k | x) (a² C_k + s² I)⁻¹ (x − a m_k)                                       (3)

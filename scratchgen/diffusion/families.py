@@ -11,7 +11,7 @@ VP keeps data of variance 1 at variance 1, since a² + s² = 1; sub-VP stays bel
 noise that grows.
 
 Source: Song et al., Score-Based Generative Modeling through Stochastic Differential Equations, arXiv:2011.13456,
-section 3.4 and appendices B and C. There (3) has v(t) in place of v(t) − v(0), as if v₀ were 0.
+section 3.4 and appendices B and C. There (3) has v(t) in place of v(t) − v(0), as if v(0) were 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scratchgen.diffusion.sde import SDE, Coefficients
 
 
 class VP(SDE):
-    """Variance preserving (1): what DDPM becomes with ever smaller steps.
+    """Variance preserving (1): what DDPM becomes with ever smaller steps, of β_t = β(t/T) / T.
 
     Args:
         beta_min: β₀, the rate at t = 0.

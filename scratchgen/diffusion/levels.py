@@ -51,7 +51,7 @@ class LevelDDPM(DDPM):
         super().__init__(network, schedule, event_shape, "x0", weighting, decoder=LevelDecoder(levels), **options)
         self.places = np.linspace(-1.0, 1.0, levels)  # l_k
 
-    def predicted(self, output: Any, x_t: Any, t: np.ndarray, share: Any) -> Prediction:
+    def interpreted(self, output: Any, x_t: Any, t: np.ndarray, share: Any) -> Prediction:
         """x̂_0 (2), with the logarithms of (1)."""
         a, b = self.signal_and_noise(t, x_t)
         places = self.places.astype(x_t.dtype)

@@ -87,7 +87,7 @@ def log_likelihood(
     def moved(state: np.ndarray, t: float) -> tuple[Any, float]:
         now = state[:, :D].reshape(x.shape)
         v, divergences = with_divergence(lambda x: flow(x, t)[0], now, probes)
-        return np.concatenate([v.reshape(B, D), divergences.T], axis=1), 0.0
+        return np.concatenate([v.reshape(B, D), divergences.T], axis=1), 0.0  # and no noise
 
     K = 1 if probes is None else len(probes)
     state = np.concatenate([x.reshape(B, D), np.zeros((B, K), x.dtype)], axis=1)

@@ -1,10 +1,12 @@
 """A network for vectors: it is told the time at every block, and each block adds to what there is.
 
-    h = x W + b                                                                                (1)
-    h ← h + W₂ silu(W₁ silu(h) + e),   e = W_e silu(time and class)                            (2)
-    output = W silu(h) + b                                                                     (3)
+    h = first(x)                                                                               (1)
+    h ← h + outer(silu(inner(silu(h)) + W e)),   e = silu(time + class)                        (2)
+    output = last(silu(h))                                                                     (3)
 
-W₂ and the output's W start at 0: each block starts as the identity, and the network as 0, which is the mean of ε.
+first, inner, outer and last are linear layers, and e is the same for all blocks (``Condition``); time is linear in the
+waves of ``embeddings``. outer and last start at 0: each block starts as the identity, and the network as 0, which is
+the mean of ε.
 
 Source: He et al., arXiv:1603.05027, for the order within a block; Ho et al., arXiv:2006.11239, for the time in it.
 """

@@ -1,4 +1,4 @@
-"""Following an ODE by Runge and Kutta's method of fourth order, beside ``integrators``.
+"""Following an ODE by Runge and Kutta's method of fourth order; those of ``integrators`` are of first and second.
 
     x' = x + h/6 (k_1 + 2 k_2 + 2 k_3 + k_4)                                                    (1)
     k_1 = v(x, t),  k_2 = v(x + h/2 k_1, t + h/2),  k_3 = v(x + h/2 k_2, t + h/2),  k_4 = v(x + h k_3, t + h)

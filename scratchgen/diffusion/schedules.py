@@ -9,7 +9,10 @@ indexed by t itself, so that what comes before ᾱ_t is ᾱ[t − 1], and there 
 1 − ᾱ_t is computed as −expm1(Σ log1p(−β)) in float64. As a difference it would lose, where ᾱ_t is close to 1, the
 digits that decide about the last steps of sampling.
 
-What t counts is of no importance, but for sampling in steps; what matters is the signal-to-noise ratio,
+β_t is what a step adds; in an SDE β(t) is that per unit of time, so that (5) with many steps is VP from 0.1 to 20.
+
+How the steps are numbered matters only where a sampler takes them one by one. What matters is how much of x_t is data,
+the signal-to-noise ratio,
 
     SNR_t = ᾱ_t / (1 − ᾱ_t),      log SNR_t falls from ∞ at t = 0                              (3)
 
@@ -19,7 +22,7 @@ A sample starts from N(0, I), so x_T has to be that, nearly. How nearly, for one
 
     linear     β from 0.0001 to 0.02 for T = 1000; for another T both times 1000/T, which keeps SNR_T    (5)
     cosine     ᾱ_t = f(t)/f(0),  f(t) = cos²(½π (t/T + s)/(1 + s)),  β_t at most 0.999                    (6)
-    sigmoid    ᾱ_t falls as σ(−u) does while u goes from −3 to 3,  β_t at most 0.999                      (7)
+    sigmoid    ᾱ_t = (f(t) − f(T))/(f(0) − f(T)),  f(t) = 1/(1 + e^{6t/T − 3}),  β_t at most 0.999        (7)
 
 (5) cannot be rescaled to any T: at T = 20 the last β would be 1. It is refused there.
 
@@ -92,18 +95,18 @@ class Schedule:
         return 0.5 * np.sum(signal * squares - np.log1p(-signal), axis=1)
 
     def part(self, times: Sequence[int] | np.ndarray) -> Schedule:
-        """The schedule that has only these of the steps: from each it jumps to the next, β_t = 1 − ᾱ_t / ᾱ_s.
+        """The schedule that has only these of the steps: from each, s, it jumps to the next, t, by β_t = 1 − ᾱ_t / ᾱ_s.
 
         Args:
             times: the steps that stay, increasing, from 1 to T. A network has to be told these, and not their numbers.
 
         Raises:
-            TypeError, ValueError: as ``require_times``.
+            TypeError, ValueError: as ``require_steps``.
 
         >>> Schedule([0.1, 0.5, 0.5]).part([1, 3]).betas
         array([0.  , 0.1 , 0.75])
         """
-        log_signal = np.log(self.alphas_cumprod[np.concatenate([[0], require_times(times, self.T)])])
+        log_signal = np.log(self.alphas_cumprod[np.concatenate([[0], require_steps(times, self.T)])])
         return Schedule(-np.expm1(np.diff(log_signal)))
 
     def __repr__(self) -> str:
@@ -114,14 +117,14 @@ class Schedule:
         )
 
 
-def require_times(times: Any, T: int) -> np.ndarray:
+def require_steps(times: Any, T: int) -> np.ndarray:
     """The steps of a sampler as an array, if they are some of 1 … T in increasing order.
 
     Raises:
         TypeError: for what are no integers.
         ValueError: for none, more than T, others than 1 … T, or in another order; with index and value.
 
-    >>> require_times([1, 5], 4)
+    >>> require_steps([1, 5], 4)
     Traceback (most recent call last):
     ValueError: times has 5 at (1,); 1 of 2 values: steps are 1 to 4
     """
@@ -197,7 +200,7 @@ def sigmoid(T: int, start: float = -3.0, end: float = 3.0, most: float = 0.999) 
 
     Args:
         T: the number of steps.
-        start, end: where u starts and ends; the further apart, the longer the flat ends.
+        start, end: of the exponent in f, −3 and 3 in (7); the further apart, the longer the flat ends.
         most: the largest β.
 
     Raises:

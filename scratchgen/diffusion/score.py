@@ -1,6 +1,7 @@
 """Learning a score without knowing the density: score matching, three ways (lecture p. 12).
 
-A model s(x) shall become ∇ log p(x), of which there are draws of x and nothing else. What is to be minimised,
+A model s(x) shall become ∇ log p(x), but of p there are draws of x and nothing else. (s(x) is a score in this file
+alone; s(t) elsewhere is a standard deviation, which here is σ.) What is to be minimised,
 
     ½ E_p |s(x) − ∇ log p(x)|²                                                                     (1)
 
@@ -15,12 +16,13 @@ that from x + σ ε is the score of the noisy density. It is not 0 at its minimu
 ``exact``), divided by 2 σ². The least value of (2) and (3) is −½ E|∇ log p|².
 
 s may be a network of D outputs, or minus the gradient of an energy, s = −∇E for p ∝ exp(−E). A normalising constant of
-p has no part in any of this. For an energy tr ∂s/∂x is minus the trace of its Hessian, and the derivative of (2) by the
-parameters is the third of E.
+p has no part in any of this. For an energy tr ∂s/∂x is minus the trace of its Hessian, so that to train it by (2) takes
+third derivatives of E.
 
 Sources: Hyvärinen, Estimation of Non-Normalized Statistical Models by Score Matching, JMLR 6 (2005), theorem 1, for
-(2); Song et al., Sliced Score Matching, arXiv:1905.07088, for (3), there the form with reduced variance; Vincent, A
-Connection Between Score Matching and Denoising Autoencoders, Neural Computation 23 (2011), for (4).
+(2); Song et al., Sliced Score Matching, arXiv:1905.07088, for (3), in the form with |s|², which is less noisy than that
+with (εᵀ s)²; Vincent, A Connection Between Score Matching and Denoising Autoencoders, Neural Computation 23 (2011), for
+(4).
 """
 
 from __future__ import annotations
@@ -60,6 +62,7 @@ class EnergyScore(Module):
 
     def forward(self, x: Any) -> Any:
         """(B, D) → (B, D)."""
+        # Of a Tensor ``grad`` gives a Tensor, with its graph to the parameters; outside any graph an array will do.
         return -grad(lambda x: np.sum(self.energy(x)))(as_tensor(x) if recording.get() else values(x))
 
 

@@ -4,9 +4,12 @@
     dx = [f − g² ∇ log p_t(x)] dt + g dw̄       in reverse: from t = 1 to t = 0, dt < 0             (2)
     dx = [f − ½ g² ∇ log p_t(x)] dt            the probability flow, an ODE, in either direction   (3)
 
-dw is noise of variance |dt|. p_t is the density of x at time t, and its gradient ∇ log p_t(x) the *score*: the only
-thing that the way back needs, and so the only thing that has to be learned. (2) and (3) have the same p_t as (1): of
-(3) that is the continuity equation, in which ½ g² Δp from the noise of (1) is written as −∇·(−½ g² p ∇ log p).
+dw is noise of variance |dt|, and dw̄ the same on the way back. p_t is the density of x at time t, and its gradient
+∇ log p_t(x) the *score*: the only thing that the way back needs, and so the only thing that has to be learned.
+
+(2) and (3) have the same p_t as (1). There the drift carries probability along, and the noise spreads it like heat:
+∂p/∂t = −∇·(f p) + ½ g² ∇·∇p. Since ∇p = p ∇ log p, the right side is −∇·([f − ½ g² ∇ log p] p), which is what the
+drift of (3) does on its own. And (2) is (3) with a step of ``langevin`` at every moment, which leaves p_t as it is.
 
 Here f(x, t) = −½ β(t) x pulls towards 0, or is 0. Then x at time t is a multiple of x at time 0 plus normal noise, and
 no path has to be simulated in order to learn:

@@ -6,8 +6,11 @@
 
     block(h) = h + conv(silu(norm(conv(silu(norm(h))) + W e)))                                      (1)
 
-e is the condition, time and class, the same for all pixels. norm is over the channels of each pixel. The second conv
-of a block and the last of the network start at 0.
+s × s are the pixels, k the channels of the image, and c those within the network. *Beside*: what went past the coarse
+level and what came up from it are put together, 2c channels, since the one has the detail and the other the whole.
+
+e is the condition, time and class (``networks``), the same for all pixels. norm is over the channels of each pixel. The
+second conv of a block and the last of the network start at 0.
 
 Source: Ronneberger et al., U-Net, arXiv:1505.04597, figure 1; Ho et al., arXiv:2006.11239, appendix B, for (1).
 """
@@ -61,6 +64,7 @@ class UNet(Module):
         channels: c.
         classes: how many classes there are; 0 for none.
         outputs: the channels that come out; k by default, 2k for a learned variance, L for L levels of one channel.
+        waves: how many waves tell the time, an even number.
         dtype: of the weights.
 
     Raises:

@@ -5,7 +5,7 @@
     learned       exp(u log β_t + (1 − u) log β̃_t), u from 0 to 1 by the network               (3)
     optimal       β̃_t + c_t² Var[x_0 | x_t]                                                    (4)
 
-(1) and (2) are the bounds of what data whose variance is at most 1 can have. (4) is the law of total variance: x_{t−1}
+For data of variance 1 or less the right one is between (2) and (1). (4) is the law of total variance: x_{t−1}
 is c_t x_0 + d_t x_t and noise of variance β̃_t; once x_0 is guessed by its mean given x_t, its own variance is left.
 It can be measured, as the mean squared error of x̂_0 at t.
 

@@ -8,7 +8,7 @@
     bound      ½ T c_t² / σ_t²: (1) is the negative bound on log p(x_0), but for a constant      (5)
 
 σ_t² is the variance of the reverse step; for σ_t² = β̃_t, (5) is ½ T (SNR_{t−1} − SNR_t). Any weights have the same
-best x̂_0, the mean of x_0 given x_t, for a network that can do all steps as well as one. They matter as none can.
+best x̂_0, the mean of x_0 given x_t, for a network that can do all steps as well as one. They matter because none can.
 
 ``DDPM`` with weighting="bound" does not take (5), but the bound itself, constants and all: its loss is in nats.
 

@@ -187,7 +187,7 @@ PLANTS: dict[str, tuple[Plant, list[Check]]] = {
         [of_model.test_clipping_is_for_who_asks_for_it],
     ),
     "ε̂ that does not fit an x̂_0 that is clipped": (
-        rewritten(DDPM, "predicted", 'TARGETS["x0"].to_eps(x0, x_t, a, b)', "target.to_eps(output, x_t, a, b)"),
+        rewritten(DDPM, "interpreted", 'TARGETS["x0"].to_eps(x0, x_t, a, b)', "target.to_eps(output, x_t, a, b)"),
         [of_model.test_clipping_is_for_who_asks_for_it],
     ),
     # The loss.
@@ -284,11 +284,11 @@ PLANTS: dict[str, tuple[Plant, list[Check]]] = {
         bins[1:],
     ),
     "the likelihood of a level by b for b²": (
-        rewritten(LevelDDPM, "predicted", "/ b[..., None]", "/ np.sqrt(b[..., None])"),
+        rewritten(LevelDDPM, "interpreted", "/ b[..., None]", "/ np.sqrt(b[..., None])"),
         bayes,
     ),
     "levels on the scale of the data, not of x_t": (
-        rewritten(LevelDDPM, "predicted", "a[..., None] * places", "places"),
+        rewritten(LevelDDPM, "interpreted", "a[..., None] * places", "places"),
         bayes,
     ),
     # Samplers: denoising-diffusion-pytorch#81, latent-diffusion#136, diffusers PR#2076.
