@@ -16,6 +16,8 @@ loses: variety.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from demos.common import Stage, main
@@ -100,13 +102,23 @@ def draw_bound(stage: Stage, history: History, each: np.ndarray) -> None:
 
 
 def sheet(
-    stage: Stage, images: np.ndarray, name: str, columns: int, texts: list[str], title: str, caption: str
+    stage: Stage,
+    images: np.ndarray,
+    name: str,
+    columns: int,
+    texts: list[str],
+    title: str,
+    caption: str,
+    heads: Sequence[str] = (),
 ) -> None:
-    """Rows of digits with a text beside each."""
+    """Rows of digits with a text beside each, and heads above the columns, if there are any."""
     import matplotlib.pyplot as plt
 
     rows = len(images) // columns
     figure, axes = plt.subplots(rows, 1, figsize=(0.62 * columns + 1.4, 0.66 * rows), layout="constrained")
+    for k, head in enumerate(heads):
+        place = (k + 0.5) / columns, 1.05
+        axes[0].text(*place, head, transform=axes[0].transAxes, ha="center", va="bottom", fontsize=9)
     for ax, row, text in zip(np.atleast_1d(axes), images.reshape(rows, columns, 8, 8), texts):
         plotting.image_grid(row, ax, columns=columns, vmax=LEVELS - 1)
         ax.text(-0.01, 0.5, text, transform=ax.transAxes, ha="right", va="center", fontsize=9)
@@ -167,8 +179,9 @@ def draw_trajectory(stage: Stage, model: LevelDDPM, rng: np.random.Generator) ->
     rows = [np.stack([kept[i][k] for i in at]) for k in range(3) for kept in (path.x, path.x0)]
     images = (LEVELS - 1) * (1 + np.concatenate(rows)[..., 0].clip(-1, 1)) / 2
     texts = [text for k in labels for text in (f"{k}: x_t", "x̂_0")]
-    caption = f"A 3, a 5 and an 8 from noise: x_t at t = {', '.join(map(str, SHOWN))}, and the guess x̂_0 at each."
-    sheet(stage, images, "page12_digits_trajectory", len(SHOWN), texts, "Denoising", caption)
+    caption = "A 3, a 5 and an 8 from noise: x_t at falling t, and the guess x̂_0 that the network makes at each."
+    heads = [f"t = {t}" for t in SHOWN]
+    sheet(stage, images, "page12_digits_trajectory", len(SHOWN), texts, "Denoising", caption, heads)
 
 
 def run(stage: Stage, seed: int) -> None:
