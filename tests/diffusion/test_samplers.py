@@ -52,6 +52,30 @@ def test_heun_is_of_second_order():
     assert coarse / middle == pytest.approx(4, abs=0.6) and middle / fine == pytest.approx(4, abs=0.3)
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_heun_by_hand(labelled):
+    """(4) and (5) as they are written, for a network of v that looks at x, time and label; the last step is (4)."""
+    schedule, labels = schedule_of(3), np.arange(5) if labelled else None
+    phi = np.arccos(np.sqrt(schedule.alphas_cumprod))
+
+    def v_of(x, time, labels=None):
+        return np.tanh(x) * time[:, None] + (0.0 if labels is None else 0.1 * labels[:, None])
+
+    x = X
+    for t in (3, 2, 1):
+        now = v_of(x, np.full(5, t / 3), labels)
+        turn = phi[t] - phi[t - 1]
+        there = np.cos(turn) * x - np.sin(turn) * now
+        if t > 1:
+            again = v_of(there, np.full(5, (t - 1) / 3), labels)
+            a, b = np.cos(phi[t - 1]), np.sin(phi[t - 1])
+            x0, eps = a * there - b * again, b * there + a * again
+            then = np.cos(phi[t]) * eps - np.sin(phi[t]) * x0
+            there = np.cos(turn) * x - np.sin(turn) * 0.5 * (now + then)
+        x = there
+    np.testing.assert_allclose(ddim_heun(DDPM(v_of, schedule, (2,), "v"), X, labels), x, rtol=1e-12)
+
+
 @pytest.mark.parametrize("target", ["eps", "x0", "v"])
 @pytest.mark.parametrize("times", [[10], [4, 10], list(range(1, 11))])
 def test_with_the_true_noise_ddim_is_on_q_sample_all_the_way(target, times):
