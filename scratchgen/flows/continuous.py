@@ -32,7 +32,8 @@ import numpy as np
 from scratchgen.autodiff import Tensor
 from scratchgen.autodiff.modes import recording
 from scratchgen.distributions.distribution import values
-from scratchgen.flows.arguments import require_vectors
+from scratchgen.distributions.numbers import require_int
+from scratchgen.flows.arguments import require_rows, require_vectors
 from scratchgen.flows.divergence import with_divergence
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn import MLP, Module
@@ -56,12 +57,22 @@ class Velocity(Module):
 
     def __init__(self, dims: int, hidden: list[int], rng: Rng, context: int = 0, dtype: Any = np.float32) -> None:
         check_sizes(dims=dims)
-        self.dims = dims
+        require_int("context", context, least=0)
+        self.dims, self.context = dims, context
         self.net = MLP([dims + 1 + context, *hidden, dims], rng, np.tanh, dtype=dtype)
 
     def forward(self, x: Any, t: float, context: Any = None) -> Any:
-        """v(x, t), (B, D)."""
+        """v(x, t), (B, D).
+
+        Raises:
+            ValueError: for x that is not (B, D); for a context that is missing, not wanted, or of another shape.
+        """
         require_vectors(x, self.dims)
+        if context is not None:
+            require_rows(context, len(x))
+        given = 0 if context is None else np.shape(context)[1]
+        if given != self.context:
+            raise ValueError(f"context has {given} numbers; this network wants {self.context}")
         parts = [x, np.full((len(x), 1), t, x.dtype)] + ([] if context is None else [context])
         return self.net(np.concatenate(parts, axis=1))
 

@@ -26,7 +26,9 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import custom_rule
-from scratchgen.flows.arguments import require_vectors
+from scratchgen.distributions.arguments import unmasked
+from scratchgen.distributions.numbers import require_int
+from scratchgen.flows.arguments import require_vectors, with_context
 from scratchgen.flows.scalar_maps import ScalarMap, require_scalar_map
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn import Module
@@ -42,9 +44,10 @@ class Coupling(Transform):
         scalar_map: g, with its P numbers.
 
     Raises:
-        TypeError: for a net that is no Module, or a scalar_map that is none.
+        TypeError: for a net that is no Module, or a scalar_map that is none; for a masked array as the mask.
         ValueError: for a mask that is not of zeros and ones, or passes everything or nothing; in ``forward`` and
-            ``inverse``, for x that is not (B, D), or a net to which x and context, or whose output, do not fit.
+            ``inverse``, for x that is not (B, D), a context that is not (B, C), or a net to which x and context, or
+            whose output, do not fit.
 
     >>> from scratchgen.flows import AffineMap
     >>> from scratchgen.nn import MLP
@@ -80,7 +83,7 @@ class Coupling(Transform):
 
     def theta(self, passing: Any, context: Any) -> Any:
         """The parameters of the others, (B, D − n, P), from those that pass, (B, n)."""
-        seen = passing if context is None else np.concatenate([passing, context], axis=1)
+        seen = with_context(passing, context)
         others, numbers = int(np.sum(~self.mask)), self.scalar_map.numbers
         try:
             theta = self.net(seen)
@@ -134,7 +137,7 @@ def checked_mask(mask: Any) -> np.ndarray:
     Traceback (most recent call last):
     ValueError: mask passes all 2 dimensions: nothing would be transformed; leave at least one out
     """
-    mask = np.asarray(mask)
+    mask = np.asarray(unmasked("mask", mask))
     if mask.ndim != 1 or mask.dtype.kind not in "biuf":
         raise ValueError(f"mask is {mask.dtype} of shape {mask.shape}; it must be bools (D,), or zeros and ones")
     wrong = np.flatnonzero((mask != 0) & (mask != 1))
@@ -155,7 +158,12 @@ def checked_mask(mask: Any) -> np.ndarray:
 def alternating(dims: int, layer: int) -> np.ndarray:
     """The mask of the layer of that number: every other dimension passes, and in the next layer the others do.
 
+    Raises:
+        TypeError, ValueError: for dims or a layer that is no int, dims below 1, or a layer below 0.
+
     >>> alternating(5, layer=0).astype(int), alternating(5, layer=1).astype(int)
     (array([1, 0, 1, 0, 1]), array([0, 1, 0, 1, 0]))
     """
+    require_int("dims", dims)
+    require_int("layer", layer, least=0)
     return (np.arange(dims) + layer) % 2 == 0

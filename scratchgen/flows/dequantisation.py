@@ -57,7 +57,7 @@ class Dequantised(Module):
             context they are. Uniform noise by default.
 
     Raises:
-        TypeError: for levels that is no int.
+        TypeError: for levels that is no int; for a density or noise that is no Module.
         ValueError: for levels below 2.
 
     >>> from scratchgen.distributions import Independent, Uniform
@@ -71,6 +71,9 @@ class Dequantised(Module):
 
     def __init__(self, density: Module, levels: int, noise: Module | None = None) -> None:
         require_int("levels", levels, least=2)
+        for name, given in (("density", density), ("noise", noise or density)):
+            if not isinstance(given, Module):
+                raise TypeError(f"{name} is a {type(given).__name__}; it must be a Module, such as a Flow")
         self.density, self.levels, self.noise = density, levels, noise
 
     def bound(self, x: Any, rng: Rng | None = None, noise: Any = None) -> Any:

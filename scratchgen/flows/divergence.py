@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import vjp
+from scratchgen.distributions.arguments import require, unmasked
 from scratchgen.random import Rng, generator
 
 
@@ -29,7 +30,8 @@ def with_divergence(v: Callable[[Any], Any], x: Any, probes: np.ndarray | None =
         probes: the ε, (K, …) for all rows, or (K, B, …); None for the exact divergence.
 
     Raises:
-        ValueError: for probes of another shape, or none of them.
+        TypeError: for a masked array of probes.
+        ValueError: for probes of another shape, or none of them; for NaN or inf in them.
 
     >>> rotate = np.array([[1.0, 2.0], [0.0, 3.0]])
     >>> with_divergence(lambda x: x @ rotate, np.ones((1, 2)))
@@ -45,10 +47,11 @@ def with_divergence(v: Callable[[Any], Any], x: Any, probes: np.ndarray | None =
         places = [(slice(None), *index) for index in np.ndindex(event)]
         terms = [pull_back(np.broadcast_to(unit, x.shape))[0][place] for unit, place in zip(units, places)]
         return image, sum(terms)[None]
-    probes = np.asarray(probes, x.dtype)
-    if not len(probes) or probes.shape[1:] not in (event, x.shape):
+    probes = np.asarray(unmasked("probes", probes), x.dtype)
+    if not probes.size or probes.shape[1:] not in (event, x.shape):
         sizes = ", ".join(map(str, event))
         raise ValueError(f"probes have shape {probes.shape}; they must be (K, {sizes}) or (K, {len(x)}, …)")
+    require("probes", probes, np.isfinite, "they must be finite")
     axes = tuple(range(1, x.ndim))
     return image, np.stack([np.sum(pull_back(np.broadcast_to(e, x.shape))[0] * e, axis=axes) for e in probes])
 

@@ -24,7 +24,7 @@ from scratchgen.distributions.arguments import require
 from scratchgen.distributions.distribution import values
 from scratchgen.distributions.log1mexp import log1mexp
 from scratchgen.flows.transform import Mapped, Transform, sum_but_first
-from scratchgen.nn.inputs import check_features
+from scratchgen.nn.inputs import check_features, check_sizes
 
 
 class Affine(Transform):
@@ -38,6 +38,9 @@ class Affine(Transform):
         loc: b, (D,).
         log_scale: a, (D,).
 
+    Raises:
+        ValueError: for dims < 1; in both directions, for what is not (B, …, D).
+
     >>> f = Affine(2, dtype=np.float64)
     >>> f.loc, f.log_scale = np.array([1.0, 0.0]), np.log([2.0, 1.0])
     >>> z, logabsdet = f(np.array([[5.0, 3.0]]))
@@ -46,6 +49,7 @@ class Affine(Transform):
     """
 
     def __init__(self, dims: int, dtype: Any = np.float32) -> None:
+        check_sizes(dims=dims)
         self.loc = Tensor(np.zeros(dims, dtype), requires_grad=True)
         self.log_scale = Tensor(np.zeros(dims, dtype), requires_grad=True)
 

@@ -26,7 +26,7 @@ import numpy as np
 from scratchgen.autodiff import log_sigmoid, log_softmax, logsumexp
 from scratchgen.distributions.distribution import values
 from scratchgen.flows.root import solve_increasing
-from scratchgen.flows.scalar_maps import AffineMap, Mapped, ScalarMap, bounded, checked_bound
+from scratchgen.flows.scalar_maps import AffineMap, Mapped, ScalarMap, bounded, checked_bound, require_theta
 from scratchgen.nn.inputs import check_sizes
 
 ROUNDING = 8.0  # units of machine precision by which y (2), a difference, is off where it is near 0
@@ -62,6 +62,7 @@ class LogisticMixtureMap(ScalarMap):
 
     def forward(self, x: Any, theta: Any) -> Mapped:
         """Data → noise: (2) and (4), with (3)."""
+        require_theta(x, theta, self.numbers)
         y, log_slope = self.logit_of_cdf(x, theta)
         z, more = self.affine.forward(y, theta[..., 3 * self.components :])
         return z, log_slope + more
@@ -73,6 +74,7 @@ class LogisticMixtureMap(ScalarMap):
             ValueError: for NaN or inf in z.
             ArithmeticError: if the search does not converge, which no θ is known to bring about.
         """
+        require_theta(z, theta, self.numbers)
         y, more = self.affine.inverse(z, theta[..., 3 * self.components :])
 
         def f(x: Any) -> Mapped:

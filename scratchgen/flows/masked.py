@@ -33,7 +33,8 @@ import numpy as np
 
 from scratchgen.autodiff.shapes import scatter_add
 from scratchgen.autoregressive.masks import masks, permutation
-from scratchgen.flows.arguments import require_vectors
+from scratchgen.distributions.numbers import require_int
+from scratchgen.flows.arguments import require_rows, require_vectors
 from scratchgen.flows.scalar_maps import ScalarMap, require_scalar_map
 from scratchgen.flows.transform import Mapped, Transform
 from scratchgen.nn import MaskedLinear, Module
@@ -56,8 +57,9 @@ class MaskedNet(Module):
         dtype: of the weights.
 
     Raises:
-        ValueError: for sizes less than 1; an order that is no permutation of 0 … D − 1; hidden layers that are too
-            narrow, with the inputs that are cut off.
+        TypeError: for a context that is no int.
+        ValueError: for sizes less than 1, a context below 0; an order that is no permutation of 0 … D − 1; hidden
+            layers that are too narrow, with the inputs that are cut off.
 
     >>> net = MaskedNet(3, numbers=2, hidden=[8], rng=0)
     >>> net(np.zeros((5, 3), np.float32)).shape
@@ -77,6 +79,7 @@ class MaskedNet(Module):
     ) -> None:
         check_sizes(dims=dims, numbers=numbers)
         check_hidden(hidden)
+        require_int("context", context, least=0)
         rng, self.dims, self.numbers, self.context = generator(rng), dims, numbers, context
         self.order = permutation(order, dims)
         *between, last = masks(self.order, hidden, context)
@@ -87,9 +90,11 @@ class MaskedNet(Module):
         """(B, D), and (B, C) if there is a context → (B, D, P).
 
         Raises:
-            ValueError: for a context that is missing, not wanted, or of another width.
+            ValueError: for a context that is missing, not wanted, or of another width or number of rows.
         """
-        given = 0 if context is None else context.shape[-1]
+        if context is not None:
+            require_rows(context, len(x))
+        given = 0 if context is None else np.shape(context)[1]
         if given != self.context:
             raise ValueError(f"context has {given} numbers; this network wants {self.context}")
         h = x if context is None else np.concatenate([context, x], axis=1)

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
-from scratchgen.distributions.arguments import require
+from scratchgen.distributions.arguments import require, unmasked
 from scratchgen.distributions.distribution import values
 from scratchgen.flows.elementwise import Affine
 from scratchgen.flows.transform import Composite, Mapped, Transform, require_transform, sum_but_first
@@ -62,10 +62,10 @@ class ActNorm(Affine, Started):
         Raises:
             ValueError: for fewer than 2 numbers in a column, or columns that are constant, with their numbers.
         """
-        x = np.asarray(values(x), np.float64)
+        x = plain(x)
         check_features(x, len(self.loc), "ActNorm")
         mean, variance, _ = moments(x)
-        constant = np.flatnonzero(np.ptp(x, axis=all_but_last(x)) == 0)
+        constant = np.flatnonzero((np.ptp(x, axis=all_but_last(x)) == 0) | (variance == 0))  # of tiny x it underflows
         if constant.size:
             raise ValueError(
                 f"columns {constant.tolist()} of x have zero variance: a scale of 0 cannot be undone; leave them out"
@@ -111,8 +111,9 @@ class BatchNorm(Started):
         Raises:
             ValueError: for fewer than 2 numbers in a column.
         """
+        x = plain(x)
         check_features(x, len(self.shift), "BatchNorm")
-        mean, variance, n = moments(np.asarray(values(x), np.float64))
+        mean, variance, n = moments(x)
         self.mean, self.variance = mean, variance * (n / (n - 1))
 
     def forward(self, x: Any, context: Any = None) -> Mapped:
@@ -155,7 +156,7 @@ def start(transform: Transform, x: Any, context: Any = None) -> np.ndarray:
         z.
 
     Raises:
-        TypeError: for what is no Transform, such as a Flow: start its ``transform``.
+        TypeError: for what is no Transform, such as a Flow: start its ``transform``; for a masked array.
         ValueError: for a batch that is too small, or columns that are constant.
 
     >>> f, x = Composite([Affine(1, np.float64), ActNorm(1, np.float64)]), np.array([[1.0], [3.0]])
@@ -171,6 +172,18 @@ def start(transform: Transform, x: Any, context: Any = None) -> np.ndarray:
         transform.start(x)
     with no_grad():
         return values(transform.forward(x, context)[0])
+
+
+def plain(x: Any) -> np.ndarray:
+    """Data as float64.
+
+    Raises:
+        TypeError: for a masked array, or numbers that are not real.
+    """
+    x = np.asarray(unmasked("x", values(x) if isinstance(x, Tensor) else x))
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"x is {x.dtype}; it must be of real numbers")
+    return x.astype(np.float64)
 
 
 def all_but_last(x: Any) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ class FlowPosterior(Module):
         context: how many numbers h has; f gets None for 0.
 
     Raises:
-        TypeError: for a transform that is none; for latent or context that is no int.
+        TypeError: for an encoder that is no Module, or a transform that is none; for latent or context that is no int.
         ValueError: for latent < 1 or context < 0.
 
     >>> import numpy as np
@@ -49,6 +49,8 @@ class FlowPosterior(Module):
     """
 
     def __init__(self, encoder: Module, transform: Transform, latent: int, context: int = 0) -> None:
+        if not isinstance(encoder, Module):
+            raise TypeError(f"encoder is a {type(encoder).__name__}; it must be a Module")
         require_transform("transform", transform)
         require_int("latent", latent)
         require_int("context", context, least=0)

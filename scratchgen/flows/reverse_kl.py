@@ -47,7 +47,7 @@ class Evidence(NamedTuple):
 
     log_z: float  # log Ẑ (3)
     error: float  # its standard error (5)
-    effective: float  # the effective sample size (4), 1 to n
+    effective: float  # the effective sample size (4), 1 to n; 0 if no draw has a weight
     bound: float  # the mean of log w: minus the loss (2)
 
 
@@ -58,6 +58,9 @@ class ReverseKL(Module):
         q: a Module that gives a distribution when it is called, a ``Flow``, for example.
         log_density: from x, a Tensor (n, …), to log p̃(x), (n,), in NumPy's functions: without a constant, if need be.
 
+    Raises:
+        TypeError: for a q that is no Module.
+
     >>> from scratchgen.distributions import Independent, Normal
     >>> from scratchgen.flows import Affine, Flow
     >>> flow = Flow(Affine(2, dtype=np.float64), Independent(Normal(np.zeros(2), np.zeros(2)), 1))
@@ -67,6 +70,8 @@ class ReverseKL(Module):
     """
 
     def __init__(self, q: Module, log_density: Callable[[Any], Any]) -> None:
+        if not isinstance(q, Module):
+            raise TypeError(f"q is a {type(q).__name__}; it must be a Module that gives a distribution, such as a Flow")
         self.q, self.log_density = q, log_density
 
     def loss(self, batch: Any, rng: Rng) -> Tensor:
@@ -112,6 +117,8 @@ class ReverseKL(Module):
         with no_grad():
             log_w = values(self.log_weights(n, rng)).astype(np.float64)
         require("log w", log_w, lambda value: value < np.inf, "log_density must give numbers, or −inf")
+        if np.isneginf(log_w).all():
+            return Evidence(-math.inf, math.inf, 0.0, -math.inf)  # of a Z that may be anything: no draw was where p is
         log_sum, log_squares = float(logsumexp(log_w, axis=0)), float(logsumexp(2 * log_w, axis=0))
         effective = math.exp(2 * log_sum - log_squares)
         error = math.sqrt(max(n / effective - 1, 0.0) / (n - 1))  # rounding may take it a little below 0

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
-from scratchgen.distributions.arguments import require
+from scratchgen.distributions.arguments import require, unmasked
 from scratchgen.distributions.distribution import values
 
 Increasing = Callable[[Any], tuple[Any, Any]]  # x ↦ f(x) and f′(x), elementwise, of arrays and of Tensors
@@ -47,13 +47,16 @@ def solve_increasing(f: Increasing, y: Any, between: tuple[Any, Any] | None = No
         x, of the shape and dtype of y; a Tensor where y or a parameter of f requires a gradient.
 
     Raises:
+        TypeError: for y that are no floats, or a masked array.
         ValueError: for NaN or inf in y; for a y that is not between f(low) and f(high).
         ArithmeticError: where the search does not converge, with the residual f(x) − y.
 
     >>> solve_increasing(lambda x: (x**3 + x, 3 * x**2 + 1), np.array([2.0, 10.0, -1e30])).round(4)
     array([ 1.e+00,  2.e+00, -1.e+10])
     """
-    target = values(y)
+    target = values(unmasked("y", y))
+    if target.dtype.kind != "f":
+        raise TypeError(f"y is {target.dtype}; a root is searched for among floats: np.asarray(y, np.float64)")
     require("y", target, np.isfinite, "it must be finite")
     # f may overflow far from the root: inf is above every y, and that will do
     with no_grad(), np.errstate(all="ignore"):

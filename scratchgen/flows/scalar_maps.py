@@ -40,6 +40,9 @@ class ScalarMap(ABC):
 
     Attributes:
         numbers: P, how many a θ has.
+
+    Raises:
+        ValueError: in both directions, for theta of another shape than that of the numbers + (P,).
     """
 
     numbers: int
@@ -65,10 +68,12 @@ class AdditiveMap(ScalarMap):
 
     def forward(self, x: Any, theta: Any) -> Mapped:
         """Data → noise: x − b."""
+        require_theta(x, theta, self.numbers)
         return x - theta[..., 0], np.zeros(x.shape, x.dtype)
 
     def inverse(self, z: Any, theta: Any) -> Mapped:
         """Noise → data: b + z."""
+        require_theta(z, theta, self.numbers)
         return theta[..., 0] + z, np.zeros(z.shape, z.dtype)
 
 
@@ -93,10 +98,12 @@ class AffineMap(ScalarMap):
 
     def forward(self, x: Any, theta: Any) -> Mapped:
         """Data → noise: subtract b, divide by e^a."""
+        require_theta(x, theta, self.numbers)
         return affine_image(x, theta, self.most), affine_log_slope(theta, self.most)
 
     def inverse(self, z: Any, theta: Any) -> Mapped:
         """Noise → data: multiply by e^a, add b."""
+        require_theta(z, theta, self.numbers)
         a = bounded(theta[..., 1], self.most)
         return theta[..., 0] + z * np.exp(a), a
 
@@ -142,6 +149,21 @@ def affine_log_slope(theta: Any, most: float) -> Any:
 
 
 # -- arguments -----------------------------------------------------------------------------------------------------
+
+
+def require_theta(x: Any, theta: Any, numbers: int) -> None:
+    """Refuse a θ of another shape: what is too long would be cut off, and what is too short repeated.
+
+    Raises:
+        ValueError: with both shapes.
+
+    >>> require_theta(np.zeros(3), np.zeros((3, 5)), numbers=2)
+    Traceback (most recent call last):
+    ValueError: theta has shape (3, 5); for x of shape (3,) it must be (3, 2)
+    """
+    wanted = (*np.shape(x), numbers)
+    if np.shape(theta) != wanted:
+        raise ValueError(f"theta has shape {np.shape(theta)}; for x of shape {np.shape(x)} it must be {wanted}")
 
 
 def checked_bound(most: float) -> float:

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff import log_softmax, softplus
-from scratchgen.flows.scalar_maps import Mapped, ScalarMap
+from scratchgen.flows.scalar_maps import Mapped, ScalarMap, require_theta
 
 
 class Knots(NamedTuple):
@@ -96,6 +96,7 @@ class SplineMap(ScalarMap):
 
     def forward(self, x: Any, theta: Any) -> Mapped:
         """Data → noise: (2), and the logarithm of (3)."""
+        require_theta(x, theta, self.numbers)
         inside, knots = np.abs(x) < self.bound, self.knots(theta)
         within = np.where(inside, x, 0.0)  # the spline has no value elsewhere, and shall not be asked for its gradient
         z, log_slope = forward(within, bin_of(within, knots.x, knots))
@@ -103,6 +104,7 @@ class SplineMap(ScalarMap):
 
     def inverse(self, z: Any, theta: Any) -> Mapped:
         """Noise → data: (4), and minus the logarithm of (3) at its ξ."""
+        require_theta(z, theta, self.numbers)
         inside, knots = np.abs(z) < self.bound, self.knots(theta)
         within = np.where(inside, z, 0.0)
         x, log_slope = inverse(within, bin_of(within, knots.y, knots))

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.distributions.numbers import require_int
 from scratchgen.flows.coupling import Coupling, alternating, checked_mask
 from scratchgen.flows.masked import MaskedAutoregressive, MaskedNet
 from scratchgen.flows.normalisation import ActNorm
@@ -53,7 +54,7 @@ def coupling_stack(
         dtype: of the parameters.
 
     Raises:
-        TypeError: for a scalar_map that is none.
+        TypeError: for a scalar_map that is none; for a context that is no int.
         ValueError: for sizes less than 1, or D = 1.
 
     >>> from scratchgen.distributions import Independent, Normal
@@ -65,6 +66,7 @@ def coupling_stack(
     """
     check_sizes(dims=dims, layers=layers)
     check_hidden(hidden)
+    require_int("context", context, least=0)
     require_scalar_map(scalar_map)
     rng = generator(rng)
 
@@ -95,7 +97,7 @@ def autoregressive_stack(
         scalar_map, hidden, rng, context, activation, dtype: as of ``coupling_stack``.
 
     Raises:
-        TypeError: for a scalar_map that is none.
+        TypeError: for a scalar_map that is none; for a context that is no int.
         ValueError: for sizes less than 1; for hidden layers too narrow for D.
 
     >>> from scratchgen.flows import AffineMap
@@ -104,6 +106,7 @@ def autoregressive_stack(
     [[0, 1, 2], [2, 1, 0]]
     """
     check_sizes(dims=dims, layers=layers)
+    require_int("context", context, least=0)
     require_scalar_map(scalar_map)
     rng, order = generator(rng), np.arange(dims)
 

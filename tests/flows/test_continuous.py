@@ -184,12 +184,24 @@ def test_the_density_integrates_to_1() -> None:
     assert mass == pytest.approx(1, abs=1e-6)
 
 
+def test_the_network_sees_x_then_t_then_the_context() -> None:
+    v = Velocity(2, [], 0, context=1, dtype=np.float64)
+    x, context = np.array([[0.5, -1.0], [2.0, 3.0]]), np.array([[0.3], [0.7]])
+    seen = np.concatenate([x, [[0.25], [0.25]], context], axis=1)
+    (W, b) = (v.net.parameters()[name] for name in v.net.parameters())
+    np.testing.assert_allclose(plain(v(x, 0.25, context)), seen @ W.data + b.data, rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: ContinuousFlow(Rest(), steps=0), ValueError, "steps is 0"),
         (lambda: ContinuousFlow(Rest), TypeError, "velocity is a type; it must be a Module"),  # type: ignore[arg-type]
         (lambda: Velocity(0, [2], 0), ValueError, "dims is 0"),
+        (lambda: Velocity(2, [2], 0, context=-1), ValueError, "context is -1"),
+        (lambda: Velocity(3, [2], 0, context=1)(X, 0.0), ValueError, "context has 0 numbers; this network wants 1"),
+        (lambda: Velocity(3, [2], 0)(X, 0.0, X), ValueError, "context has 3 numbers; this network wants 0"),
+        (lambda: Velocity(3, [2], 0, context=3)(X, 0.0, X[:1]), ValueError, r"context has shape \(1, 3\)"),
         (lambda: Velocity(2, [2], 0)(np.ones((4, 3), np.float32), 0.0), ValueError, r"it must be \(B, 2\)"),
         (lambda: ContinuousFlow(Rest(), probes=np.ones((1, 2)))(X), ValueError, r"\(1, 2\); they must be \(K, 3\)"),
         (lambda: ContinuousFlow(Rest(), probes=np.ones((1, 5, 3)))(X), ValueError, r"or \(K, 4, …\)"),

@@ -203,6 +203,20 @@ def net(*sizes: int) -> MLP:
             ValueError,
             r"x has shape \(4, 3\)",
         ),
+        (lambda: Coupling(np.ma.array([1, 0]), net(1, 1), AdditiveMap()), TypeError, "mask is a masked array"),
+        (
+            lambda: Coupling([1, 0], net(2, 1), AdditiveMap())(np.ones((4, 2)), np.ones((3, 1))),
+            ValueError,
+            r"context has shape \(3, 1\); it must be \(4, C\)",
+        ),
+        (
+            lambda: Coupling([1, 0], net(2, 1), AdditiveMap())(np.ones((4, 2)), np.ones(4)),
+            ValueError,
+            r"\(4,\); it must",
+        ),
+        (lambda: alternating(2.5, 0), TypeError, "dims is 2.5"),  # type: ignore[arg-type]
+        (lambda: alternating(0, 0), ValueError, "dims is 0"),
+        (lambda: alternating(2, -1), ValueError, "layer is -1"),
     ],
 )
 def test_what_is_refused(call: Any, error: type[Exception], message: str) -> None:

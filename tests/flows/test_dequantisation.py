@@ -236,6 +236,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "noise outside the bin": (lambda: FLAT.bound(X, noise=np.full((3, 2), 1.5)), ValueError, "from 0 to 1"),
     "no rows": (lambda: FLAT.loss(X[:0], 0), ValueError, "x has 0 rows"),
     "no samples": (lambda: FLAT.log_prob(X, 0, samples=0), ValueError, "samples is 0; it must be at least 1"),
+    "a function for the density": (lambda: Dequantised(np.exp, 17), TypeError, "density is a ufunc"),  # type: ignore[arg-type]
+    "a number for the noise": (lambda: Dequantised(FLAT.density, 17, noise=0.5), TypeError, "noise is a float"),  # type: ignore[arg-type]
     "no density": (lambda: Dequantised(Of(3), 17).bound(X, rng=0), TypeError, "what density gives is a int"),
     "no dimensions": (lambda: dequantisation.bits_per_dim(1.0, 0), ValueError, "dims is 0"),
     "levels as a float": (lambda: dequantisation.bits_per_dim(1.0, 2, 256.0), TypeError, "levels is 256.0"),  # type: ignore[arg-type]

@@ -52,3 +52,12 @@ def test_it_can_be_differentiated():
 def test_probes_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"they must be \(K, 6\) or \(K, 3, …\)"):
         with_divergence(field, np.zeros((3, 6)), np.ones(shape))
+
+
+def test_probes_that_would_be_lost_or_spoil_the_trace():
+    with pytest.raises(TypeError, match="probes is a masked array"):
+        with_divergence(field, np.zeros((3, 6)), np.ma.ones((1, 6)))
+    with pytest.raises(ValueError, match=r"probes has nan at \(0, 0\)"):
+        with_divergence(field, np.zeros((3, 6)), np.full((1, 6), np.nan))
+    with pytest.raises(ValueError, match="they must be"):
+        with_divergence(field, np.zeros((3, 6)), 1.0)

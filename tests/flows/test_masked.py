@@ -137,6 +137,13 @@ def test_the_context_reaches_every_dimension() -> None:
     assert np.all(J[0, :, 1] == 0) and np.all(J[1, :, 0] == 0)
 
 
+def test_the_activation_is_that_of_the_hidden_layers() -> None:
+    net = MaskedNet(2, 1, [4], 0, activation="softplus", dtype=np.float64)
+    x = np.array([[-2.0, 3.0]])
+    (W, b), (V, c) = ((layer.W.data * layer.mask.data, layer.b.data) for layer in net.layers)
+    np.testing.assert_allclose(plain(net(x))[:, :, 0], np.logaddexp(0, x @ W + b) @ V + c, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -150,6 +157,11 @@ def test_the_context_reaches_every_dimension() -> None:
         (lambda: layer("affine", 3).inverse(np.zeros(3)), ValueError, r"one x is x\[None\]"),
         (lambda: layer("affine", 3)(np.zeros((2, 3)), np.zeros((2, 1))), ValueError, "has 1 numbers; .* wants 0"),
         (lambda: layer("affine", 3, context=2)(np.zeros((2, 3))), ValueError, "has 0 numbers; .* wants 2"),
+        (lambda: layer("affine", 3, context=2)(np.zeros((2, 3)), np.zeros((1, 2))), ValueError, r"must be \(2, C\)"),
+        (lambda: layer("affine", 3, context=2).inverse(np.zeros((2, 3)), np.zeros(2)), ValueError, r"must be \(2, C\)"),
+        (lambda: MaskedNet(3, 2, [2.5], 0), ValueError, r"hidden\[0\] is 2.5"),  # type: ignore[list-item]
+        (lambda: MaskedNet(3, 2, [4], 0, context=-1), ValueError, "context is -1"),
+        (lambda: MaskedNet(3, 2, [4], 0, context=1.0), TypeError, "context is 1.0"),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_refused(call: Any, error: type[Exception], message: str) -> None:

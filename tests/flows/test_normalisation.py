@@ -71,6 +71,24 @@ def test_a_start_in_float32_keeps_its_digits() -> None:
 # -- batch normalisation ---------------------------------------------------------------------------------------------
 
 
+def test_batch_norm_started_in_float32_keeps_its_digits() -> None:
+    """Far from 0, what float32 sums of squares leave of the variance is little."""
+    x = (1e4 + np.random.default_rng(0).standard_normal((200_003, 1))).astype(np.float32)
+    f = BatchNorm(1)
+    f.start(x)
+    exact = x.astype(np.float64)
+    assert float(f.mean.data[0]) == np.float32(exact.mean())
+    np.testing.assert_allclose(f.variance.data, exact.var(axis=0, ddof=1), rtol=1e-6)
+
+
+def test_a_channel_may_be_the_same_in_all_images() -> None:
+    """Its pixels differ: only a channel that is the same everywhere has no scale."""
+    x = np.broadcast_to(np.arange(4.0).reshape(1, 2, 2, 1), (3, 2, 2, 1))
+    f = ActNorm(1, dtype=np.float64)
+    f.start(x)
+    np.testing.assert_allclose(f.log_scale.data, 0.5 * np.log([1.25]), rtol=1e-14)
+
+
 def test_the_running_statistics() -> None:
     """(3) by hand for two batches, with the unbiased variance."""
     f = BatchNorm(2, momentum=0.3, dtype=np.float64)
@@ -167,6 +185,14 @@ def test_gradients_flow_through_the_statistics() -> None:
         (lambda: BatchNorm(2, momentum=1.1), ValueError, "momentum is 1.1"),
         (lambda: BatchNorm(2, eps=0.0), ValueError, "eps is 0.0"),
         (lambda: BatchNorm(0), ValueError, "dims is 0"),
+        (lambda: ActNorm(0), ValueError, "dims is 0"),
+        (lambda: ActNorm(2)(np.ones(2, np.float32)), ValueError, r"x\[None\] is a batch of one"),
+        (lambda: ActNorm(1).inverse(np.ones((4, 2), np.float32)), ValueError, "ActNorm wants"),
+        (lambda: ActNorm(1).start(np.array([[1e-200], [2e-200]])), ValueError, r"columns \[0\] of x have zero"),
+        (lambda: ActNorm(1).start(np.ma.ones((4, 1))), TypeError, "x is a masked array"),
+        (lambda: BatchNorm(1).start(np.ma.ones((4, 1))), TypeError, "x is a masked array"),
+        (lambda: ActNorm(1).start(np.array([[1j], [2.0]])), TypeError, "x is complex128"),
+        (lambda: start(ActNorm, np.ones((4, 1))), TypeError, "is no Transform"),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_refused(call: Any, error: type[Exception], message: str) -> None:

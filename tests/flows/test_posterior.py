@@ -18,6 +18,7 @@ from scratchgen.flows import (
     MaskedAutoregressive,
     MaskedNet,
     Planar,
+    Reverse,
     Softplus,
     Transform,
 )
@@ -208,10 +209,25 @@ def test_any_distribution_draws_with_its_density() -> None:
     np.testing.assert_array_equal(log_prob, p.log_prob(x))
 
 
+def test_what_the_encoder_gives_is_mean_and_log_variance() -> None:
+    """(1): with a flow that does nothing but reverse, z is N(m, e^v) in the other order."""
+
+    class Given(Module):
+        def forward(self, x: Any) -> Any:
+            return x
+
+    m, v = np.array([[1.0, -2.0]]), np.array([[0.5, -1.0]])
+    q = FlowPosterior(Given(), Reverse(), latent=2)(np.concatenate([m, v], axis=1))
+    z = np.array([[0.3, 0.7]])
+    exact = Independent(Normal(m[:, ::-1], v[:, ::-1]), 1).log_prob(z)
+    np.testing.assert_allclose(q.log_prob(z), exact, rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: FlowPosterior(Numbers(), Inverse, latent=1), TypeError, "is no Transform"),  # type: ignore[arg-type]
+        (lambda: FlowPosterior(None, ByMatrix(A), latent=1), TypeError, "encoder is a NoneType"),  # type: ignore[arg-type]
         (lambda: FlowPosterior(Numbers(), ByMatrix(A), latent=0), ValueError, "latent is 0; it must be at least 1"),
         (
             lambda: FlowPosterior(Numbers(), ByMatrix(A), 1, context=-1),

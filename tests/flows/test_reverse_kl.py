@@ -100,10 +100,17 @@ def test_training_finds_the_target() -> None:
     assert q.evidence(1000, rng=0).log_z == pytest.approx(LOG_Z, abs=0.01)
 
 
+def test_no_draw_where_p_is() -> None:
+    """All weights are 0: nothing is known of Z, and nothing is NaN."""
+    found = model(target=lambda x: 0 * x[:, 0] - np.inf).evidence(3, rng=0)
+    assert found == (-np.inf, np.inf, 0.0, -np.inf)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: model().loss(np.zeros((0, 1)), rng=0), ValueError, "batch has 0 rows"),
+        (lambda: ReverseKL(None, np.mean), TypeError, "q is a NoneType; it must be a Module"),  # type: ignore[arg-type]
         (lambda: model().log_weights(0, rng=0), ValueError, "n is 0; it must be at least 1"),
         (lambda: model().log_weights(2.0, rng=0), TypeError, "n is 2.0; it must be an int"),  # type: ignore[arg-type]
         (lambda: model().evidence(1, rng=0), ValueError, "n is 1; it must be at least 2"),

@@ -194,6 +194,12 @@ def test_what_is_refused(f: Any, y: list[float], between: Any, error: type[Excep
         solve_increasing(f, np.array(y), between)
 
 
+@pytest.mark.parametrize("y", [np.array([1, 2]), np.array([True]), np.ma.ones(2), 2])
+def test_y_of_another_type(y: Any) -> None:
+    with pytest.raises(TypeError, match=r"y is (int64; a root|bool; a root|a masked array)"):
+        solve_increasing(cubic, y)
+
+
 def test_too_few_steps_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(root, "MOST", 3)
     with pytest.raises(ArithmeticError, match="did not converge for 1 of 1"):

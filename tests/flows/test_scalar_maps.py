@@ -113,6 +113,17 @@ def test_scales_reach_above_and_below_one() -> None:
     np.testing.assert_allclose(log_slope, [2.0, -2.0], rtol=1e-14)
 
 
+@each_map
+@pytest.mark.parametrize("shape", [(50, 3, -1), (50, 3, 1), (3, 0), (50, 1, 0)])
+def test_theta_of_another_shape(name: str, shape: tuple[int, ...]) -> None:
+    """One number too few or too many, the same θ for all rows, or for all of a row."""
+    scalar_map = MAPS[name]
+    theta = np.zeros((*shape[:-1], shape[-1] + scalar_map.numbers))
+    for apply in (scalar_map.forward, scalar_map.inverse):
+        with pytest.raises(ValueError, match=r"theta has shape .*; for x of shape \(50, 3\) it must be"):
+            apply(np.zeros((50, 3)), theta)
+
+
 @pytest.mark.parametrize("most", [0.0, -1.0, np.inf, np.nan])
 def test_what_is_refused(most: float) -> None:
     with pytest.raises(ValueError, match="most is"):

@@ -97,9 +97,13 @@ def test_what_is_refused(call: Any, message: str) -> None:
 
 
 @each_stack
-def test_the_class_of_a_map_is_none(stack: Any) -> None:
+def test_arguments_of_another_type(stack: Any) -> None:
     with pytest.raises(TypeError, match="scalar_map is <class"):
-        stack(2, 2, SplineMap, [8], 0)
+        stack(2, 2, AffineMap, [8], 0)
+    with pytest.raises(TypeError, match="context is True"):
+        stack(2, 2, AffineMap(), [8], 0, context=True)
+    with pytest.raises(ValueError, match="context is -1"):
+        stack(2, 2, AffineMap(), [8], 0, context=-1)
 
 
 def test_one_dimension() -> None:
