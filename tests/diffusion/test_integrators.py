@@ -163,6 +163,25 @@ def test_the_corrector_uses_the_score_of_its_own_time():
     assert seen == [0.9, 0.5, 0.5, 0.5, 0.2, 0.2]
 
 
+@each_sde
+def test_the_predictor_and_its_corrections_by_hand(sde):
+    """At each time (1) of the reverse SDE, then Langevin's steps δ = 2 (r s)², with s of the time arrived at."""
+    times, r, noise = [0.9, 0.5, 0.2], 0.16, np.random.default_rng(0).normal(size=(2, 3, 4, 1))
+
+    def score(x, t):
+        return np.sin(x) - t
+
+    x = start = np.linspace(-2, 2, 4)[:, None]
+    for t, after, (first, *others) in zip(times, times[1:], noise):
+        f, g = -0.5 * sde.rate(t) * x, sde.diffusion(t)
+        x = x + (f - g**2 * score(x, t)) * (after - t) + g * np.sqrt(t - after) * first
+        step = 2 * (r * sde.marginal(after)[1]) ** 2
+        for each in others:
+            x = x + step * score(x, after) + np.sqrt(2 * step) * each
+    found = predictor_corrector(sde, score, start, times, corrections=2, snr=r, noise=noise)
+    np.testing.assert_allclose(found, x, rtol=1e-12)
+
+
 def test_float32_stays():
     sde, x, times = VP(), np.ones((3, 2), np.float32), np.linspace(1, 0, 5)
     flow, score = sde.reverse(lambda x, t: -x, True), lambda x, t: -x
