@@ -160,6 +160,22 @@ def test_every_step_of_a_sample_is_told_the_labels():
     np.testing.assert_allclose(model.sample(3, 0, np.array([2, 0, 1])), np.repeat([[2.0], [0.0], [1.0]], 3, axis=1))
 
 
+def test_a_step_and_the_bound_are_told_the_labels():
+    """With labels k they are those of the network that has k within."""
+    labels, noise = np.arange(6), np.random.default_rng(1).normal(size=(SCHEDULE.T, *X.shape))
+    told = DDPM(lambda x, time, labels: 0.5 * x + labels[:, None], SCHEDULE, (3,))
+    knows = DDPM(lambda x, time: 0.5 * x + labels[:, None], SCHEDULE, (3,))
+    found = [told.p_sample(X, T, noise=NOISE, context=labels)]
+    found += [terms(told, X, noise=noise, context=labels).steps, along_a_path(told, X, noise=noise, context=labels)]
+    expected = [
+        knows.p_sample(X, T, noise=NOISE),
+        terms(knows, X, noise=noise).steps,
+        along_a_path(knows, X, noise=noise),
+    ]
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_levels_are_drawn_as_levels():
     model = exact_model(5, mean=0.2, decoder=LevelDecoder(17))
     x = model.sample(200, rng=0)

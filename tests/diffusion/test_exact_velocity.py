@@ -136,6 +136,24 @@ def test_the_flow_of_normal_data_ends_as_optimal_transport_does_but_is_bent():
     assert found == pytest.approx(expected, rel=1e-6) and found > 0.1
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_straightness_by_hand(backwards):
+    """Constant speed between the times, which are not equally far apart; the same from noise to data."""
+    times, path = np.array([0.0, 0.2, 1.0]), np.array([[[0.0, 1.0]], [[1.0, 1.0]], [[3.0, -1.0]]])
+    speeds = np.array([[5.0, 0.0], [2.5, -2.5]])
+    expected = 0.2 * np.square(speeds[0]).sum() + 0.8 * np.square(speeds[1]).sum() - (3**2 + 2**2)
+    turn = slice(None, None, -1 if backwards else 1)
+    np.testing.assert_allclose(straightness(path[turn], times[turn]), [expected], rtol=1e-12)
+
+
+def test_own_pairs_are_of_their_labels():
+    """A velocity −label moves noise by its label in all."""
+    model = FlowMatching(lambda x, t, labels: 0.0 * x - labels[:, None], (2,))
+    labels = np.array([0, 3, 1])
+    x0, x1 = own_pairs(model, 3, 0, labels, steps=5)
+    np.testing.assert_allclose(x0 - x1, np.stack([labels, labels], axis=1), rtol=1e-12, atol=1e-12)
+
+
 def test_rectified_normal_data_are_straight():
     """(5): one step of Euler ends where all steps of the first flow do; straightness and least loss are 0."""
     model = FlowMatching(RectifiedVelocity(NORMAL), (2,))

@@ -105,3 +105,25 @@ def test_every_pixel_sees_all_pixels():
 def test_bad_inputs(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("labels", [None, np.array([2, -1, 0])], ids=["no class", "classes"])
+def test_the_network_for_vectors_by_hand(labels):
+    """Equations (1) to (3) as they are written; where there are labels, with a class for each row or none."""
+    net = moved(ResidualNet(4, 0, width=8, blocks=2, classes=0 if labels is None else 3, dtype=np.float64))
+
+    def silu(z):
+        return z / (1 + np.exp(-z))
+
+    def linear(layer, z):
+        return z @ layer.W.data + (0.0 if layer.b is None else layer.b.data)
+
+    x, time = VECTORS.astype(np.float64), TIME.astype(np.float64)
+    condition = linear(net.condition.time, sinusoidal(time, 32))
+    if labels is not None:
+        condition = condition + net.condition.label.vectors(labels + 1).data
+    h = linear(net.first, x)
+    for block in net.blocks:
+        inner = linear(block.inner, silu(h)) + linear(block.condition, silu(condition))
+        h = h + linear(block.outer, silu(inner))
+    np.testing.assert_allclose(net(x, time, labels).data, linear(net.last, silu(h)), rtol=1e-12)
