@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from scratchgen.diffusion import Condition, LabelEmbedding, ResidualBlock, ResidualNet, UNet, UNetBlock, sinusoidal
+from scratchgen.diffusion import (
+    Condition,
+    FourierFeatures,
+    LabelEmbedding,
+    ResidualBlock,
+    ResidualNet,
+    UNet,
+    UNetBlock,
+    sinusoidal,
+)
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(3, 8, 8, 1)).astype(np.float32)
@@ -127,3 +136,15 @@ def test_the_network_for_vectors_by_hand(labels):
         inner = linear(block.inner, silu(h)) + linear(block.condition, silu(condition))
         h = h + linear(block.outer, silu(inner))
     np.testing.assert_allclose(net(x, time, labels).data, linear(net.last, silu(h)), rtol=1e-12)
+
+
+def test_the_waves_by_hand():
+    """(1) and (2) of ``embeddings``: which waves, cosines first; of the drawn ones the spread is ``scale``."""
+    time = TIME.astype(np.float64)
+    of_papers = 1000 * time[:, None] / 10000 ** (np.arange(8) / 8)
+    np.testing.assert_allclose(sinusoidal(time, 16), np.hstack([np.cos(of_papers), np.sin(of_papers)]), atol=1e-12)
+    features = FourierFeatures(4000, 0, scale=3.0, dtype=np.float64)
+    frequencies = features.frequencies.data
+    assert frequencies.std() == pytest.approx(3.0, rel=4 / np.sqrt(2 * 2000))
+    turns = 2 * np.pi * time[:, None] * frequencies
+    np.testing.assert_allclose(features(time), np.hstack([np.cos(turns), np.sin(turns)]), atol=1e-12)
