@@ -5,7 +5,6 @@ import pytest
 
 from scratchgen.diffusion import (
     Condition,
-    FourierFeatures,
     LabelEmbedding,
     ResidualBlock,
     ResidualNet,
@@ -25,9 +24,10 @@ NETS = {
 
 
 def moved(net):
-    """The network with weights that are not where they start."""
+    """The network with weights that are not where they start, and no two layers alike."""
+    rng = np.random.default_rng(1)
     for t in net.parameters().values():
-        t.assign((t.data + 0.1 * np.random.default_rng(1).normal(size=t.shape)).astype(t.dtype))
+        t.assign((t.data + 0.1 * rng.normal(size=t.shape)).astype(t.dtype))
     return net
 
 
@@ -138,13 +138,21 @@ def test_the_network_for_vectors_by_hand(labels):
     np.testing.assert_allclose(net(x, time, labels).data, linear(net.last, silu(h)), rtol=1e-12)
 
 
-def test_the_waves_by_hand():
-    """(1) and (2) of ``embeddings``: which waves, cosines first; of the drawn ones the spread is ``scale``."""
-    time = TIME.astype(np.float64)
-    of_papers = 1000 * time[:, None] / 10000 ** (np.arange(8) / 8)
-    np.testing.assert_allclose(sinusoidal(time, 16), np.hstack([np.cos(of_papers), np.sin(of_papers)]), atol=1e-12)
-    features = FourierFeatures(4000, 0, scale=3.0, dtype=np.float64)
-    frequencies = features.frequencies.data
-    assert frequencies.std() == pytest.approx(3.0, rel=4 / np.sqrt(2 * 2000))
-    turns = 2 * np.pi * time[:, None] * frequencies
-    np.testing.assert_allclose(features(time), np.hstack([np.cos(turns), np.sin(turns)]), atol=1e-12)
+def test_the_u_net_by_hand():
+    """(1) and the drawing above it, by the layers; which norm is where, what goes beside, and the condition in all."""
+    net = moved(UNet(1, 0, channels=4, classes=3, dtype=np.float64))
+    x, time, labels = IMAGES.astype(np.float64), TIME.astype(np.float64), np.array([2, -1, 0])
+
+    def silu(z):
+        return z / (1 + np.exp(-z))
+
+    def block(layers, h):
+        inner = layers.inner(silu(layers.norms[0](h).data)).data + layers.condition(condition).data[:, None, None, :]
+        return h + layers.outer(silu(layers.norms[1](inner).data)).data
+
+    condition = silu(net.condition.time(sinusoidal(time, 32)).data + net.condition.label(labels).data)
+    fine = block(net.fine, net.first(x).data)
+    coarse = block(net.coarse[1], block(net.coarse[0], net.down(fine).data))
+    merged = block(net.merged, np.concatenate([fine, net.up(coarse).data], axis=-1))
+    expected = net.last(silu(net.norm(merged).data)).data
+    np.testing.assert_allclose(net(x, time, labels).data, expected, rtol=1e-10, atol=1e-12)
