@@ -187,7 +187,7 @@ def draw_trajectory(stage: Stage, model: LevelDDPM, rng: np.random.Generator) ->
 def run(stage: Stage, seed: int) -> None:
     """Train, print the bounds, draw."""
     rng = np.random.default_rng(seed)
-    model, history = train(100 if stage.quick else 700, rng)
+    model, history = train(200 if stage.quick else 700, rng)
     most, drawn = (100, 50) if stage.quick else (1000, 200)  # images for the bound, if there are so many, and samples
     validation, _ = bound(model, "validation", seed, most=most)
     text, each = bound(model, "test", seed, most=most)
