@@ -351,3 +351,15 @@ def test_dropout_needs_an_rng_in_training_only() -> None:
 def test_outputs_that_are_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_dropout_after_each_hidden_layer_by_hand() -> None:
+    """(2) in training: one stream of random numbers, so that no two layers leave out the same units, for a seed too."""
+    model = MADE(4, BinaryOutput(), [6, 6], rng=0, dropout=0.5, dtype=np.float64).train()
+    x = np.random.default_rng(1).integers(0, 2, (5, 4)).astype(np.float64)
+    rng, h = np.random.default_rng(2), x
+    for layer in model.layers:
+        h = model.dropout(layer(h), rng)
+    expected = model.last(h).data.reshape(5, 4, 1)
+    np.testing.assert_array_equal(model.network(x, 2).data, expected)
+    assert not np.array_equal(model.eval().network(x).data, expected)
