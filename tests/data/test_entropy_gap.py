@@ -21,6 +21,14 @@ def test_the_gap_is_a_divergence_with_the_error_of_a_mean() -> None:
     assert str(EntropyGap(0.03149, 0.002)) == "0.031 ± 0.002 nats"
 
 
+def test_the_error_of_two_draws_by_hand() -> None:
+    """√(Σ (d − mean)² / (n − 1) / n) is half their difference for n = 2; here d is the first coordinate."""
+    gap = entropy_gap.gap_to_entropy(lambda x: TOY.log_prob(x) - x[:, 0], TOY, n=2, rng=0, dtype=np.float64)
+    d = TOY.sample(2, 0)[:, 0]
+    assert gap.value == pytest.approx(d.mean(), rel=1e-12)
+    assert gap.error == pytest.approx(abs(d[0] - d[1]) / 2, rel=1e-12)
+
+
 def test_the_gap_is_paired_and_of_fresh_draws() -> None:
     """For the truth less a constant: that constant, without any noise; each x is drawn once, in parts."""
     seen = []

@@ -115,6 +115,15 @@ def test_float32_stays_float32() -> None:
     assert solve_increasing(cubic, np.zeros((0, 2), np.float32)).shape == (0, 2)
 
 
+def test_bounds_take_the_dtype_of_y() -> None:
+    """Those of float64, and integers, make no float64 of a float32 root."""
+    y = np.array([0.3, -0.7], np.float32)
+    for low, high in ((np.array(-4.0), np.array(4.0)), (-4, 4)):
+        x = solve_increasing(lambda x: (np.tanh(x), 1 - np.tanh(x) ** 2), y, (low, high))
+        assert x.dtype == np.float32
+        np.testing.assert_allclose(x, np.arctanh(y), rtol=1e-6)
+
+
 # -- derivatives (3) -------------------------------------------------------------------------------------------------
 
 
