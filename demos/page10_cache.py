@@ -94,7 +94,7 @@ def run(stage: Stage, seed: int) -> None:
         seconds[1, i], same = timed(Uncached(*sizes, rng=weights, dtype=np.float64).eval(), uniforms)
         if not np.array_equal(x, same):
             raise AssertionError(f"length {length}: with the cache another sequence was generated than without")
-        stage.say(f"length {length}: {seconds[0, i]:.4f} s with a cache, {seconds[1, i]:.4f} s without")
+        stage.say(f"length {length}: {seconds[0, i]:.3g} s with a cache, {seconds[1, i]:.3g} s without")
     stage.result(
         f"the same {SEQUENCES} sequences at all {len(lengths)} lengths; at {length} logits differ by at most "
         f"{largest_difference(model, x):.0e}"
@@ -104,7 +104,7 @@ def run(stage: Stage, seed: int) -> None:
     each_pass, each_count = fit_costs(np.tile(lengths, 2), counts.ravel(), seconds.ravel())
     fitted = each_pass * lengths + each_count * counts  # (2, lengths)
     stage.result(
-        f"length {length}: {seconds[0, -1]:.2f} s with a cache, {seconds[1, -1]:.2f} s without: "
+        f"length {length}: {seconds[0, -1]:.3g} s with a cache, {seconds[1, -1]:.3g} s without: "
         f"{seconds[1, -1] / seconds[0, -1]:.1f} times as long, for {counts[1, -1] / counts[0, -1]:.0f} times as many "
         "multiply-adds"
     )

@@ -61,7 +61,7 @@ def test_the_figures_belong_together(stage):
         r"length 16: (\S+) s .*, (\S+) s .*: (\S+) times .* (\S+) times"
     )
     assert more == round(page10.work(16, False) / page10.work(16, True))
-    assert (without - 0.006) / (with_cache + 0.006) < times and 0 < with_cache
+    np.testing.assert_allclose(times, without / with_cache, rtol=0.011, atol=0.05)  # each printed with three digits
     ((difference,),) = stage.numbers(r"differ by at most (\S+)")
     assert difference < 1e-12
     exact = [float(np.log2(page10.work(16, cached) / page10.work(8, cached))) for cached in (True, False)]
@@ -76,12 +76,3 @@ def test_another_sequence_is_noticed(monkeypatch):
     monkeypatch.setattr(page10.Uncached, "sample", lambda self, n, uniforms: np.zeros((n, 4), int))
     with pytest.raises(AssertionError, match="length 4: with the cache another sequence"):
         page10.run(Recorder(), 0)
-
-
-@pytest.mark.slow
-def test_at_512_symbols_the_cache_saves_most_of_the_time():
-    recorder = Recorder()
-    page10.run(recorder, 0)
-    recorder.close()
-    ((times,),) = recorder.numbers(r"length 512: .* without: (\S+) times")
-    assert times > 5
