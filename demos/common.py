@@ -60,6 +60,13 @@ class Stage:
         self.say(f"wrote {path}")
         self.chapter.pictures.append(Picture(path, title, equation, caption))
 
+    def save_page(self, page: str, name: str, title: str, equation: str, caption: str) -> None:
+        """Write a page that is a whole of its own to ``name``.html, and say so; the gallery links to it."""
+        path = self.out / f"{name}.html"
+        path.write_text(page, encoding="utf-8")
+        self.say(f"wrote {path}")
+        self.chapter.pictures.append(Picture(path, title, equation, caption))
+
 
 def main(module: Any) -> None:
     """Run one demo from its own command line.

@@ -16,7 +16,7 @@ pre.equation { white-space: pre-wrap; }
 
 
 class Picture(NamedTuple):
-    """A picture that a demo has written, and what there is to say of it."""
+    """A picture that a demo has written, or a page (.html), and what there is to say of it."""
 
     path: Path
     title: str
@@ -54,11 +54,17 @@ def write_index(chapters: list[Chapter], folder: Path) -> Path:
             parts.append(f'<pre class="equation">{lines}</pre>')
         for picture in chapter.pictures:
             title, caption = html.escape(picture.title), html.escape(picture.caption)
+            address = html.escape(picture.path.relative_to(folder).as_posix())
+            is_page = picture.path.suffix == ".html"
             parts.append(
                 f"<figure><h3>{title}</h3>"
                 f'<p class="equation">{html.escape(picture.equation)}</p>'
-                f'<img src="{html.escape(picture.path.relative_to(folder).as_posix())}" alt="{caption}">'
-                f"<figcaption>{caption}</figcaption></figure>"
+                + (
+                    f'<p><a href="{address}">Open {address}</a></p>'
+                    if is_page
+                    else f'<img src="{address}" alt="{caption}">'
+                )
+                + f"<figcaption>{caption}</figcaption></figure>"
             )
     parts.append("</body></html>")
     index = folder / "index.html"

@@ -100,6 +100,17 @@ def test_the_gallery_shows_results_and_pictures_but_no_progress(perform, tmp_pat
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_page_is_written_whole_and_linked(perform, tmp_path):
+    def write(stage, seed):
+        """A demo with a page."""
+        stage.save_page("<!doctype html><p>σ & μ", "page", "A page", "y = 2x", "What it lets one do.")
+
+    index = perform(demo("One", write))
+    assert '<a href="page.html">Open page.html</a>' in index and "What it lets one do." in index
+    assert "<img" not in index
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "<!doctype html><p>σ & μ"
+
+
 def test_the_gallery_has_every_demo_in_order(perform):
     index = perform(demo("First", show), demo("Second", show))
     assert 0 < index.index('<h2 id="1">First</h2>') < index.index('<h2 id="2">Second</h2>')
