@@ -1,26 +1,75 @@
-"""The commands of the package: ``python -m scratchgen --help``."""
+"""The commands of the package: ``python -m scratchgen --help``.
+
+A command is a module with two functions, and a line in ``COMMANDS``:
+
+    add(subparsers)      its parser: subparsers.add_parser(…), and parser.set_defaults(run=run)
+    run(options)         do it, and return the exit code
+
+It imports NumPy, and all that does, inside ``run`` only: ``--help`` then answers at once. Of what is wrong with the
+input it raises ``cli.errors.BadInput``, or tells ``parser.error``; of what it tried and failed, ``cli.errors.Failed``.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from scratchgen.checks import command as gradcheck
+from scratchgen import __version__
+from scratchgen.cli.errors import CommandError
+from scratchgen.cli.terminal import PROGRAM, close_quietly, print_anything
 
-COMMANDS = (gradcheck,)
+COMMANDS = (
+    "scratchgen.cli.info",
+    "scratchgen.checks.command",
+)
+EXIT_CODES = """
+exit codes: 0 fine; 1 what was asked for failed, such as a check, or a training that diverged; 2 wrong usage or bad
+input; 130 stopped by Ctrl-C
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` names, by default that of the command line, and return the exit code."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before a command imports NumPy: see demos/__init__.py
-    parser = argparse.ArgumentParser(prog="python -m scratchgen", description="Deep generative models, to be read.")
-    subparsers = parser.add_subparsers(title="commands", required=True, metavar="command")
-    for command in COMMANDS:
-        command.add_to(subparsers)
-    args = parser.parse_args(argv)
-    return args.run(args)
+    print_anything()
+    options = parser().parse_args(argv)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe, such as head, has enough
+        close_quietly()
+        return 0
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr)
+        return 130
+    except CommandError as error:
+        if options.debug:
+            raise
+        print(f"{PROGRAM} {options.command}: error: {error}", file=sys.stderr)
+        return error.code
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line, with that of each command."""
+    whole = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Deep generative models from scratch, to be read.",
+        epilog=f"{PROGRAM} COMMAND --help tells more, with examples.\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"scratchgen {__version__}")
+    subparsers = whole.add_subparsers(title="commands", required=True, metavar="command", dest="command")
+    for module in COMMANDS:
+        importlib.import_module(module).add(subparsers)
+    for each in subparsers.choices.values():
+        each.formatter_class = argparse.RawDescriptionHelpFormatter  # keeps the lines of the examples
+        each.epilog = (each.epilog or "") + EXIT_CODES
+        each.add_argument("--debug", action="store_true", help="show where in the source an error arose")
+    return whole
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ derivatives are right and 1 if they are wrong.
 """
 
 
-def add_to(subparsers: Any) -> None:
+def add(subparsers: Any) -> None:
     """Add the command to the parser of ``python -m scratchgen``."""
     parser = subparsers.add_parser(
         "gradcheck",
