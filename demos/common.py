@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -11,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from demos.gallery import Chapter, Picture, write_index
+from demos.chapters import Chapter, Picture, forget, keep, kept
+from demos.gallery import write_index
 
 OUT = Path(__file__).parent / "out"
 
@@ -25,10 +27,13 @@ class Stage:
         out: the folder for the pictures.
         show: whether to open a window with each picture too.
         quick: whether the demo shall make do with fewer steps and samples.
+        about: what else its chapter says: ``name``, ``about``, ``seed``.
     """
 
-    def __init__(self, title: str, command: str, out: Path, show: bool = False, quick: bool = False) -> None:
-        self.chapter = Chapter(title, command, [], [])
+    def __init__(
+        self, title: str, command: str, out: Path, show: bool = False, quick: bool = False, **about: Any
+    ) -> None:
+        self.chapter = Chapter(title, command, [], [], quick=quick, **about)
         self.out, self.show, self.quick, self.start = out, show, quick, time.perf_counter()
         out.mkdir(parents=True, exist_ok=True)
 
@@ -83,8 +88,8 @@ def main(module: Any) -> None:
         parser.add_argument(f"--{option}", **settings)
     options = parser.parse_args()
     given = {option: vars(options)[option] for option in own if vars(options)[option] is not None}
-    chapter = perform(module, name, options, given)
-    print(f"wrote {write_index([chapter], options.out)}")
+    perform(module, name, options, given)
+    print(f"wrote {write_index(kept(options.out), options.out)}")
 
 
 def seed(text: str) -> int:
@@ -108,23 +113,31 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def perform(
     module: Any, name: str, options: argparse.Namespace, given: Mapping[str, Any] = MappingProxyType({})
 ) -> Chapter:
-    """Run a demo, saying first what it will do and how long it takes; Ctrl-C ends the program with exit code 130.
+    """Run a demo, saying first what it will do and how long it takes; keeps its chapter in the folder ``options.out``.
 
-    ``given`` are options of its own.
+    ``given`` are options of its own. Ctrl-C ends the program with exit code 130.
     """
-    import matplotlib
+    if not options.show:  # no window, and none needed, whatever the environment says
+        os.environ["MPLBACKEND"] = "Agg"
+        import matplotlib
 
-    if not options.show:
-        matplotlib.use("Agg")  # no window, and none needed
+        matplotlib.use("Agg")
     quick_seconds = getattr(module, "QUICK_SECONDS", module.SECONDS)
     seconds = quick_seconds if options.quick else module.SECONDS
-    print(f"{module.TITLE}: about {seconds} s\n{(module.__doc__ or '').strip()}\n")
+    about = (module.__doc__ or "").strip()
+    print(f"{module.TITLE}: about {seconds} s\n{about}\n", flush=True)
     command = f"python -m {name} --seed {options.seed}" + (" --quick" if options.quick else "")
     command += "".join(f" --{option} {shlex.quote(str(value))}" for option, value in given.items())
-    stage = Stage(module.TITLE, command, options.out, options.show, options.quick)
+    short = name.removeprefix("demos.")
+    stage = Stage(
+        module.TITLE, command, options.out, options.show, options.quick, name=short, about=about, seed=options.seed
+    )
+    forget(short, options.out)
     try:
         module.run(stage, options.seed, **given)
     except KeyboardInterrupt:
         print(f"\ninterrupted; what was finished is in {options.out}", file=sys.stderr)
         sys.exit(130)  # as a shell reports of a program that Ctrl-C ended: 128 + SIGINT
-    return stage.chapter
+    chapter = stage.chapter._replace(seconds=round(time.perf_counter() - stage.start, 1))
+    keep(chapter, options.out)
+    return chapter

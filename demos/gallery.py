@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import NamedTuple
+
+from demos.chapters import Chapter
 
 STYLE = """
 body { font: 17px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -13,24 +14,6 @@ figcaption { margin-top: .5rem; } code, .equation { font-family: ui-monospace, m
 .equation { background: #f6f4ee; padding: .4rem .8rem; overflow-x: auto; } h2 { margin-top: 3rem; }
 pre.equation { white-space: pre-wrap; }
 """
-
-
-class Picture(NamedTuple):
-    """A picture that a demo has written, or a page (.html), and what there is to say of it."""
-
-    path: Path
-    title: str
-    equation: str
-    caption: str
-
-
-class Chapter(NamedTuple):
-    """The pictures of one demo, its printed results, and the command that makes them again."""
-
-    title: str
-    command: str
-    pictures: list[Picture]
-    results: list[str]
 
 
 def write_index(chapters: list[Chapter], folder: Path) -> Path:

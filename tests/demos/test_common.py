@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from demos import __main__ as demos
-from demos import common, page09_vae
+from demos import common, contents, page09_vae
 from scratchgen.nn import MLP
 from scratchgen.training import History
 
@@ -35,7 +35,8 @@ def perform(monkeypatch, tmp_path):
         modules = dict(zip(["one", "two"], chosen))
         for name, module in modules.items():
             monkeypatch.setitem(sys.modules, f"demos.{name}", module)
-        monkeypatch.setattr(demos, "DEMOS", list(modules))
+        for holder in (demos, contents):
+            monkeypatch.setattr(holder, "DEMOS", list(modules))
         monkeypatch.setattr(sys, "argv", ["demos", "--out", str(tmp_path), *options])
         assert demos.main() == 0
         return (tmp_path / "index.html").read_text(encoding="utf-8")
@@ -75,6 +76,7 @@ def test_options_of_a_demo_reach_it_and_the_command_that_makes_it_again(monkeypa
 
     module = demo("One", tell)
     module.__spec__, module.__name__ = None, "demos.one"
+    monkeypatch.setattr(contents, "DEMOS", ["one"])
     module.OPTIONS = {"word": {}, "times": {"type": int}}
     for options, told in ((["--word", "a b"], "a b 1 times"), (["--times", "3"], "none 3 times"), ([], "none 1 times")):
         monkeypatch.setattr(sys, "argv", ["demos.one", "--out", str(tmp_path), *options])

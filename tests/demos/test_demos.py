@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from demos.__main__ import DEMOS
-from demos.gallery import Chapter, Picture, write_index
+from demos.chapters import Chapter, Picture
+from demos.gallery import write_index
 
 ROOT = Path(__file__).resolve().parents[2]
 
