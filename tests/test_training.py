@@ -338,6 +338,17 @@ def test_the_noise_of_the_evaluations_comes_from_the_file(tmp_path):
     assert resumed == straight
 
 
+def test_a_note_is_in_every_checkpoint_and_changes_nothing(tmp_path):
+    note = {"model": "line", "sizes": [1, 2]}
+    for name, given in (("without", {}), ("with", {"note": note})):
+        run(Line(noise=1.0), steps=5, checkpoint=tmp_path / name, **given)
+        run(Line(noise=1.0), steps=9, checkpoint=tmp_path / name, resume=True, **given)
+    without, with_note = (checkpoint.load(tmp_path / name) for name in ("without", "with"))
+    assert_same_bits(without[0], with_note[0])
+    assert with_note[1].pop("note") == note and without[1].pop("note") == {}
+    assert with_note[1] == without[1]
+
+
 def test_a_finished_training_resumes_to_the_same_result(tmp_path):
     model = train(7, tmp_path / "run.ckpt", resume=False)
     again = train(7, tmp_path / "run.ckpt", resume=True)

@@ -47,6 +47,7 @@ def fit(
     clip: float | None = None,
     average: Average | None = None,
     checkpoint: Path | None = None,
+    note: Mapping[str, Any] | None = None,
     resume: bool = False,
     progress: bool = True,
     unit: str = "nats",
@@ -76,6 +77,7 @@ def fit(
         clip: the longest gradient, see ``optim.clip_by_norm``.
         average: is updated after each step, and applied for the evaluations and in the best weights.
         checkpoint: the file to save to, at the start, at each evaluation, and whenever the training ends.
+        note: JSON to keep in the checkpoint, as ``meta["note"]``: how the model was made, for one.
         resume: go on from ``checkpoint``, to the number of steps or epochs counted from the very start; the state of
             ``rng`` and the optimiser's lr are taken from it too. Without ``resume``, the file must not exist yet.
         progress: whether to print on stderr.
@@ -114,7 +116,7 @@ def fit(
     every = epoch if evaluate_every is None else whole_number("evaluate_every", evaluate_every)
     check_settings(steps, patience, validation, schedule, clip)
 
-    run = Run(model, optimizer, average, batches, held_out, every, keep_best=patience is not None)
+    run = Run(model, optimizer, average, batches, held_out, every, keep_best=patience is not None, note=note)
     begin(run, steps, checkpoint, resume)
     history = run.history
     bar = Progress(steps, run.step, progress, unit)

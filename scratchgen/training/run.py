@@ -66,10 +66,11 @@ class Run:
         validation: Arrays | None,
         evaluate_every: int,
         keep_best: bool,
+        note: Mapping[str, Any] | None = None,
     ) -> None:
         self.model, self.optimizer, self.average = model, optimizer, average
         self.batches, self.validation = batches, validation
-        self.evaluate_every, self.keep_best = evaluate_every, keep_best
+        self.evaluate_every, self.keep_best, self.note = evaluate_every, keep_best, dict(note or {})
         self.tensors = model.parameters()
         self.step = 0
         self.history = History()
@@ -167,6 +168,7 @@ class Run:
             "validation_seed": self.validation_seed,
             "recent": self.recent,
             "settings": self._settings(),
+            "note": self.note,
         }
         checkpoint.save(path, arrays, meta)
 
