@@ -24,9 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratchgen.distributions.arguments import require, unmasked
-from scratchgen.distributions.distribution import values
 from scratchgen.distributions.numbers import require_int
+from scratchgen.metrics.samples import two_samples
 from scratchgen.random import Rng, generator
 
 
@@ -65,11 +64,7 @@ def classifier_two_sample(x: Any, y: Any, rng: Rng, neighbours: int = 31) -> Two
     """
     from scipy.spatial import cKDTree  # a slow import: only who needs it shall wait for it
 
-    x, y = (np.asarray(values(unmasked(name, value)), np.float64) for name, value in (("x", x), ("y", y)))
-    if x.ndim != 2 or x.shape != y.shape or x.size == 0:
-        raise ValueError(f"x and y have shapes {x.shape} and {y.shape}; both must be (N, D)")
-    for name, value in (("x", x), ("y", y)):
-        require(name, value, np.isfinite, "it must be finite")
+    x, y = two_samples(x, y, same_n=True)
     require_int("neighbours", neighbours)
     half = len(x) // 2
     if neighbours % 2 == 0 or neighbours > 2 * half:
