@@ -38,9 +38,10 @@ MAY_IMPORT = {
     "metrics": "autodiff distributions data random",
     "plotting": "autodiff data metrics",
     "checks": "autodiff nn optim distributions latent autoregressive flows diffusion random",
+    "exercises": "atomic autodiff nn optim distributions data training latent autoregressive flows diffusion random",
     # The command line: whatever it runs.
     "cli": "atomic random checkpoint autodiff nn optim distributions data training latent autoregressive flows "
-    "diffusion metrics plotting checks",
+    "diffusion metrics plotting checks exercises",
 }
 PEERS = {"torch", "jax", "autograd", "mygrad"}
 LAZY = ("matplotlib", "scipy.stats")

@@ -1,0 +1,111 @@
+"""What a learner is told when a check does not pass: one concrete case, with what was given, got and expected.
+
+A failure shows numbers, never the formula that made them. Its ``got`` is kept as it came: by it ``exercise`` tells
+which known mistake gives exactly the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor
+
+MANY = 24  # numbers of an array that are shown whole
+NOTHING: Any = object()  # tells "there is none" from None, which a function may return
+
+
+class Failure(Exception):
+    """A check that did not pass.
+
+    Args:
+        problem: what is wrong, a sentence.
+        case: what the check tried, in a few words; with ``got`` it identifies the failure.
+        given: the arguments by name.
+        got: what the learner's function returned, or what followed from it.
+        expected: what it should have been.
+        mistake: the name of the known wrong answer, where the check itself can tell; it must be a key of ``WRONG``.
+
+    >>> print(Failure("The value is wrong.", case="two dimensions", given={"x": np.ones(2)}, got=3.0, expected=2.0))
+    The value is wrong.
+      case:      two dimensions
+      given:     x = [1., 1.]  (shape (2,))
+      got:       3.0
+      expected:  2.0
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        case: str = "",
+        given: Mapping[str, Any] | None = None,
+        got: Any = NOTHING,
+        expected: Any = NOTHING,
+        mistake: str | None = None,
+    ) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.case = case
+        self.given = dict(given or {})
+        self.got = got
+        self.expected = expected
+        self.mistake = mistake
+
+    def __str__(self) -> str:
+        rows = [("case", self.case)] if self.case else []
+        rows += [("given" if i == 0 else "", f"{k} = {show(v)}") for i, (k, v) in enumerate(self.given.items())]
+        rows += [(label, show(x)) for label, x in (("got", self.got), ("expected", self.expected)) if x is not NOTHING]
+        return "\n".join([self.problem, *(layout(label, text) for label, text in rows)])
+
+
+class NotWritten(Failure):
+    """The learner's file is still the stub: ``NotImplementedError`` was raised."""
+
+
+def layout(label: str, text: str) -> str:
+    """A row of the message; further lines of ``text`` stand below its first."""
+    head = f"  {label + ':' if label else '':11}"
+    return head + text.replace("\n", "\n" + " " * len(head))
+
+
+def show(x: Any) -> str:
+    """A value as a learner reads it: small arrays whole, large ones in part, always with their shape.
+
+    >>> show(np.arange(3.0)), show([1, None]), show(np.float64(0.5))
+    ('[0., 1., 2.]  (shape (3,))', '[1, None]', '0.5')
+    """
+    if isinstance(x, Tensor):
+        return f"Tensor {show(x.data)}"
+    if isinstance(x, np.ndarray):
+        text = np.array2string(x, separator=", ", precision=5, threshold=MANY, edgeitems=2, max_line_width=90)
+        return f"{text}  (shape {x.shape})" if x.ndim else text
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, tuple | list) and any(isinstance(item, np.ndarray | Tensor) for item in x):
+        opening, closing = "()" if isinstance(x, tuple) else "[]"
+        return opening + ",\n ".join(show(item) for item in x) + closing
+    if callable(x):
+        return getattr(x, "__name__", type(x).__name__)
+    text = repr(x)
+    return text if len(text) <= 200 else text[:200] + " …"
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two wrong results are the same one, up to rounding; NaN equals NaN here, for that can be the mistake.
+
+    >>> same((np.ones(2), "text"), (np.ones(2) + 1e-12, "text")), same(np.ones(2), np.ones((2, 1)))
+    (True, False)
+    """
+    a, b = (x.data if isinstance(x, Tensor) else x for x in (a, b))
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(same(p, q) for p, q in zip(a, b))
+    try:
+        p, q = np.asarray(a), np.asarray(b)
+        if p.dtype.kind not in "biufc" or q.dtype.kind not in "biufc":
+            return type(a) is type(b) and bool(a == b)
+        return p.shape == q.shape and np.allclose(p, q, rtol=1e-7, atol=1e-10, equal_nan=True)
+    except Exception:  # whatever a learner returned: objects that refuse to be compared are not the same
+        return False
