@@ -9,13 +9,15 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import Any
 
 from demos.chapters import Chapter, Picture, forget, keep, kept
 from demos.gallery import write_index
 
-OUT = Path(__file__).parent / "out"
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "demos" / "out"
 
 
 class Stage:
@@ -87,9 +89,11 @@ def main(module: Any) -> None:
     for option, settings in own.items():
         parser.add_argument(f"--{option}", **settings)
     options = parser.parse_args()
+    prepare(options.out, parser)
     given = {option: vars(options)[option] for option in own if vars(options)[option] is not None}
     perform(module, name, options, given)
-    print(f"wrote {write_index(kept(options.out), options.out)}")
+    if options.index:
+        print(f"wrote {write_index(kept(options.out), options.out)}")
 
 
 def seed(text: str) -> int:
@@ -104,10 +108,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--seed", type=seed, default=0, help="of all random numbers (default 0)")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the pictures (default demos/out)")
-    parser.add_argument(
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
         "--quick", action="store_true", help="fewer steps and samples: at most 20 s a demo, on an idle machine"
     )
+    length.add_argument("--full", dest="quick", action="store_false", help="at full length (the default)")
+    parser.add_argument(
+        "--no-index", dest="index", action="store_false", help="leave the gallery's index.html as it is"
+    )
     parser.add_argument("--show", action="store_true", help="also open each picture in a window")
+
+
+def prepare(folder: Path, parser: argparse.ArgumentParser) -> None:
+    """Make the folder for the pictures; a command that could not write into it ends here, before anything runs."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        parser.error(f"--out {folder}: no pictures can be written there ({error.strerror}); name a folder of your own")
 
 
 def perform(

@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from demos import __main__ as demos
 from demos import common, contents, page09_vae
+from demos.chapters import kept
 from scratchgen.nn import MLP
 from scratchgen.training import History
 
@@ -29,16 +29,15 @@ def show(stage, seed):
 
 @pytest.fixture
 def perform(monkeypatch, tmp_path):
-    """Run ``python -m demos`` with these demos, called one, two, … ; gives the gallery's text."""
+    """Run these demos by their own command lines, called one, two, … ; gives the gallery's text."""
 
     def run(*chosen, options=()):
         modules = dict(zip(["one", "two"], chosen))
+        monkeypatch.setattr(contents, "DEMOS", list(modules))
         for name, module in modules.items():
-            monkeypatch.setitem(sys.modules, f"demos.{name}", module)
-        for holder in (demos, contents):
-            monkeypatch.setattr(holder, "DEMOS", list(modules))
-        monkeypatch.setattr(sys, "argv", ["demos", "--out", str(tmp_path), *options])
-        assert demos.main() == 0
+            module.__spec__, module.__name__ = None, f"demos.{name}"
+            monkeypatch.setattr(sys, "argv", [f"demos.{name}", "--out", str(tmp_path), *options])
+            common.main(module)
         return (tmp_path / "index.html").read_text(encoding="utf-8")
 
     return run
@@ -150,3 +149,28 @@ def test_a_negative_seed_is_refused_before_anything_runs(perform, capsys):
         perform(demo("One", show), options=["--seed", "-1"])
     assert end.value.code == 2
     assert "-1 is negative; a seed is 0 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("folder", "why"), [("file", "File exists"), ("file/out", "Not a directory")])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(perform, capsys, tmp_path, folder, why):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(SystemExit) as end:
+        perform(demo("One", interrupt), options=["--out", str(tmp_path / folder)])
+    assert end.value.code == 2
+    assert f"{tmp_path / folder}: no pictures can be written there ({why}); name" in capsys.readouterr().err
+
+
+def test_the_index_can_be_left_as_it_is(perform, tmp_path):
+    (tmp_path / "index.html").write_text("as it was")
+    assert perform(demo("One", show), options=["--no-index"]) == "as it was"
+    assert [chapter.title for chapter in kept(tmp_path)] == ["One"]
+
+
+def test_a_demo_that_fails_leaves_no_chapter_of_an_older_run(perform, tmp_path):
+    def fail(stage, seed):
+        raise ValueError("no luck")
+
+    perform(demo("One", show))
+    with pytest.raises(ValueError, match="no luck"):
+        perform(demo("One", fail))
+    assert kept(tmp_path) == []

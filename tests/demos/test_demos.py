@@ -29,11 +29,14 @@ def test_every_demo_is_listed():
     assert all(name in listed for name in DEMOS)
 
 
-def test_an_unknown_name_is_an_error_that_names_the_others():
-    assert "no demo begins with page99; there are page0" in run("--only", "page99", expect=1)
+def test_an_unknown_name_is_an_error_that_names_those_near_it():
+    text = run("--only", "page06", "page99", expect=2)
+    assert "no demo begins with 'page99'; near are page09, " in text and "--list shows all" in text
 
 
-def test_a_demo_says_what_it_does_and_what_it_wrote(tmp_path):
+def test_a_demo_says_what_it_does_and_what_it_wrote_without_a_display(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "absent")
+    monkeypatch.delenv("DISPLAY", raising=False)
     text = run("--only", "page06_gradients", "--out", str(tmp_path))
     assert "about 3 s" in text
     for name in ("page06_graph.png", "page06_estimates.png", "index.html"):
