@@ -32,11 +32,11 @@ PACKAGE = "scratchgen.exercises"
 Answer = Callable[..., Any] | Change | Mapping[str, Callable[..., Any]]
 Wrong = dict[str, Answer]
 
-PASSED, FAILED, NOT_WRITTEN = "passed", "failed", "not written"
+PASSED, FAILED, NOT_WRITTEN, ERROR = "passed", "failed", "not written", "error"
 
 
 class Verdict(NamedTuple):
-    """Whether an answer passes: ``status`` is one of "passed", "failed" and "not written".
+    """Whether an answer passes: ``status`` is "passed", "failed", "not written", or "error" if it could not be checked.
 
     Attributes:
         message: what to tell the learner; empty if passed.
@@ -162,12 +162,15 @@ class Exercise:
 
     def verdict(self, student: Student) -> Verdict:
         """Check an answer, and name its mistake if it is a known one."""
-        failure = self.failure(student)
+        return self.verdict_of(self.failure(student))
+
+    def verdict_of(self, failure: Failure | None, mistakes: tuple[str, ...] | None = None) -> Verdict:
+        """The verdict on an answer that failed like this, or passed; with its mistakes, unless they are given."""
         if failure is None:
             return Verdict(PASSED)
         if isinstance(failure, NotWritten):
             return Verdict(NOT_WRITTEN, str(failure))
-        found = self.mistakes(failure)
+        found = self.mistakes(failure) if mistakes is None else mistakes
         named = f"\nThis is exactly what you get by {', or by '.join(found)}." if found else ""
         return Verdict(FAILED, str(failure) + named, found)
 

@@ -57,7 +57,9 @@ class Failure(Exception):
     def __str__(self) -> str:
         rows = [("case", self.case)] if self.case else []
         rows += [("given" if i == 0 else "", f"{k} = {show(v)}") for i, (k, v) in enumerate(self.given.items())]
-        rows += [(label, show(x)) for label, x in (("got", self.got), ("expected", self.expected)) if x is not NOTHING]
+        told = isinstance(self.got, str) and self.got in self.problem  # an exception
+        rows += [] if self.got is NOTHING or told else [("got", show(self.got))]
+        rows += [] if self.expected is NOTHING else [("expected", show(self.expected))]
         return "\n".join([self.problem, *(layout(label, text) for label, text in rows)])
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import os
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +24,8 @@ from scratchgen.autodiff import Tensor
 from scratchgen.exercises.kit.failure import NOTHING, Failure, NotWritten
 
 TOLERANCE = 1e-9
+# Where a line is not the learner's: NumPy and all beside it, Python's library, and scratchgen.
+LIBRARIES = tuple(str(Path(file).parents[up]) for file, up in ((np.__file__, 1), (os.__file__, 0), (__file__, 2)))
 
 
 class Student:
@@ -197,10 +201,16 @@ def raised(name: str, error: BaseException, case: str, given: Mapping[str, Any])
 
 
 def whose_line(trace: TracebackType | None) -> str:
-    """The learner's last line on the way to an exception: file, number and text. Empty if it had not been entered."""
-    frames = traceback.extract_tb(trace)[1:]  # the first is that of `call`
-    if not frames:
+    """The learner's last line on the way to an exception out of ``call``; empty if the function was not entered."""
+    own = [frame.filename for frame in traceback.extract_tb(trace) if not frame.filename.startswith(LIBRARIES)]
+    return learners_line(trace, own[0]) if own else ""
+
+
+def learners_line(trace: TracebackType | None, file: str) -> str:
+    """The last line of ``file`` on the way to an exception: its number and text, each on a new line."""
+    own = [frame for frame in traceback.extract_tb(trace) if frame.filename == file]
+    if not own:
         return ""
-    last = [frame for frame in frames if frame.filename == frames[0].filename][-1]
+    last = own[-1]
     text = linecache.getline(last.filename, last.lineno or 0).strip()
     return f"\n  File {last.filename}, line {last.lineno}, in {last.name}" + (f"\n    {text}" if text else "")
