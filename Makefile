@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-full test test-all bench lint format clean
+.PHONY: help demo demo-full test test-slow test-all bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -16,11 +16,15 @@ demo: .venv/.installed ## walk through the lecture in short: draw its pictures, 
 demo-full: .venv/.installed ## the same at full length
 	$(PY) -m demos
 
+# In one process a core. PYTEST_ARGS is for pytest: make test PYTEST_ARGS="tests/nn -k linear"
 test: .venv/.installed ## run the tests and the docstrings' examples
-	$(PY) -m pytest
+	$(PY) -m tests.jobs $(PYTEST_ARGS)
 
-test-all: .venv/.installed ## run the slow tests too, and print the figures of the gradient check
-	$(PY) -m pytest -m ""
+test-slow: .venv/.installed ## run only the slow tests
+	$(PY) -m tests.jobs -m slow $(PYTEST_ARGS)
+
+test-all: .venv/.installed ## run both, and print the figures of the gradient check
+	$(PY) -m tests.jobs -m "" $(PYTEST_ARGS)
 
 bench: .venv/.installed ## time whole training steps against NumPy by hand and any peers installed
 	$(PY) -m tests.bench
