@@ -24,6 +24,7 @@ from scratchgen.cli.terminal import PROGRAM, close_quietly, print_anything
 COMMANDS = (
     "scratchgen.cli.info",
     "scratchgen.checks.command",
+    "scratchgen.cli.exercises",
 )
 EXIT_CODES = """
 exit codes: 0 fine; 1 what was asked for failed, such as a check, or a training that diverged; 2 wrong usage or bad
