@@ -113,7 +113,7 @@ class Folder:
             aside = unused(path.with_name(PROGRESS + ".damaged"))
             os.replace(path, aside)
             self.notes.append(
-                f"{PROGRESS} was damaged: it is {aside.name} now. A new one is begun; `check all` finds out what passes."
+                f"{PROGRESS} was damaged: it is {aside.name} now. A new one is begun: `check all` tells what passes."
             )
             return {}
         except OSError as error:
