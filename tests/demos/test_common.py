@@ -90,10 +90,10 @@ def test_options_of_a_demo_reach_it_and_the_command_that_makes_it_again(monkeypa
 def test_the_gallery_shows_results_and_pictures_but_no_progress(perform, tmp_path):
     index = perform(demo("One", show))
     for shown in (
-        '<pre class="equation">the seed was 0</pre>',
-        "<h3>A title</h3>",
-        '<p class="equation">y = 2x</p>',
-        '<img src="picture.png" alt="What it shows.">',
+        "<li>the seed was 0</li>",
+        "<h4>A title</h4>",
+        '<p class="equation"><span><i>y</i> = 2<i>x</i></span></p>',
+        'alt="A title, y = 2x: What it shows."',
         "<figcaption>What it shows.</figcaption>",
     ):
         assert shown in index
@@ -107,14 +107,14 @@ def test_a_page_is_written_whole_and_linked(perform, tmp_path):
         stage.save_page("<!doctype html><p>σ & μ", "page", "A page", "y = 2x", "What it lets one do.")
 
     index = perform(demo("One", write))
-    assert '<a href="page.html">Open page.html</a>' in index and "What it lets one do." in index
+    assert 'href="page.html">Open A page</a>' in index and "What it lets one do." in index
     assert "<img" not in index
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == "<!doctype html><p>σ & μ"
 
 
 def test_the_gallery_has_every_demo_in_order(perform):
     index = perform(demo("First", show), demo("Second", show))
-    assert 0 < index.index('<h2 id="1">First</h2>') < index.index('<h2 id="2">Second</h2>')
+    assert 0 < index.index('<h3 id="one">First</h3>') < index.index('<h3 id="two">Second</h3>')
 
 
 def test_saved_figures_are_closed(perform):
@@ -134,7 +134,7 @@ def test_ctrl_c_ends_with_a_short_message_and_keeps_what_is_done(perform, capsys
     assert end.value.code == 130
     assert capsys.readouterr().err == f"\ninterrupted; what was finished is in {tmp_path}\n"
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert '<a href="#1">First</a>' in index and '<h2 id="1">First</h2>' in index and "Second" not in index
+    assert '<a href="#one">First</a>' in index and '<h3 id="one">First</h3>' in index and "Second" not in index
 
 
 def test_ctrl_c_in_a_training_ends_the_demo(monkeypatch):

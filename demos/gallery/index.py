@@ -1,0 +1,56 @@
+"""The page itself: its frame, its contents, and one part after the other."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from string import Template
+
+from demos.chapters import Chapter
+from demos.gallery.fragments import chapter_html
+from demos.gallery.lecture import Part, heading, parts
+
+HERE = Path(__file__).parent
+
+
+def write_index(chapters: list[Chapter], folder: Path) -> Path:
+    """Write ``folder/index.html``, which shows these chapters and contains their pictures; returns its path.
+
+    The links to the source are relative, from ``folder`` to the clone that this file is in.
+    """
+    ordered = parts(chapters)
+    frame, style, script = (_read(name) for name in ("template.html", "style.css", "script.js"))
+    pictures = sum(len(chapter.pictures) for chapter in chapters)
+    page = Template(frame).substitute(
+        style=style,
+        script=script,
+        summary=f"{len(chapters)} demos, {pictures} pictures",
+        contents="\n".join(_contents(part) for part in ordered),
+        parts="\n".join(_part(part, folder) for part in ordered),
+    )
+    index = folder / "index.html"
+    index.write_text(page, encoding="utf-8")
+    return index
+
+
+def _read(name: str) -> str:
+    """A file of the frame."""
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _contents(part: Part) -> str:
+    """The part's entry in the contents."""
+    chapters = "".join(
+        f'<li><a href="#{html.escape(chapter.name)}">{html.escape(heading(chapter))}</a></li>'
+        for chapter in part.chapters
+    )
+    return f'<li><a href="#{part.anchor}">{html.escape(part.heading)}</a>\n<ul>{chapters}</ul></li>'
+
+
+def _part(part: Part, folder: Path) -> str:
+    """A page of the lecture."""
+    chapters = "\n".join(chapter_html(chapter, folder) for chapter in part.chapters)
+    return (
+        f'<section aria-labelledby="{part.anchor}"><h2 id="{part.anchor}">{html.escape(part.heading)}</h2>\n'
+        f"{chapters}\n</section>"
+    )

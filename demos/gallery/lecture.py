@@ -1,0 +1,54 @@
+"""The pages of the lecture, by which the gallery is ordered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from demos.chapters import Chapter
+
+PAGES = {
+    2: "Maximum likelihood",
+    3: "Latent variables",
+    4: "The evidence lower bound",
+    5: "Two sets of parameters, by turns",
+    6: "The reparameterisation trick",
+    7: "A variational autoencoder",
+    8: "Reconstruction and divergence",
+    9: "Variational autoencoders, trained",
+    10: "Autoregressive models",
+    11: "Normalising flows",
+    12: "Diffusion models",
+}
+
+
+class Part(NamedTuple):
+    """The chapters of one page of the lecture."""
+
+    anchor: str
+    heading: str
+    chapters: list[Chapter]
+
+
+def parts(chapters: Iterable[Chapter]) -> list[Part]:
+    """The chapters by page, in the order in which they come; those of no page are in a part of their own."""
+    found: dict[str, Part] = {}
+    for chapter in chapters:
+        match = re.match(r"page(\d+)_", chapter.name)
+        page = int(match.group(1)) if match else None
+        anchor = "together" if page is None else f"page{page:02d}"
+        name = f"Page {page}: {PAGES[page]}" if page in PAGES else f"Page {page}"
+        heading = "All families together" if page is None else name
+        found.setdefault(anchor, Part(anchor, heading, [])).chapters.append(chapter)
+    return list(found.values())
+
+
+def heading(chapter: Chapter) -> str:
+    """The title of a chapter as it stands below that of its page.
+
+    >>> heading(Chapter("Page 6: bounds of many samples", "", [], []))
+    'Bounds of many samples'
+    """
+    text = re.sub(r"^Pages? \d+( to \d+)?: ", "", chapter.title)
+    return text[:1].upper() + text[1:]
