@@ -31,6 +31,7 @@ The helpers (``kit.judge``), all from ``scratchgen.exercises.kit``; ``case`` is 
 
     expect(student.f, {"x": x}, expected, "case")   call f(x), compare shape and values; returns f(x)
     call(student.f, {"x": x}, "case")               only call it: for what is used further, as in round trips
+    call(node.backward, {}, "case", returns=False)  the same of what may return None
     equal(got, expected, "case", given={…})         only compare; expected may be a tuple of several
     require(condition, "What is wrong.", "case", got=…)     anything else; always give ``got``: see below
     Failure("What is wrong.", case=…, given={…}, got=…, expected=…, mistake=…)    to be raised by yourself

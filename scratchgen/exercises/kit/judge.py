@@ -53,7 +53,7 @@ class Student:
         return found
 
 
-def call(function: Callable[..., Any], given: Mapping[str, Any], case: str) -> Any:
+def call(function: Callable[..., Any], given: Mapping[str, Any], case: str, returns: bool = True) -> Any:
     """What the learner's function returns for the arguments ``given``, passed by position.
 
     The arrays and Tensors among the arguments, also inside tuples, lists and dictionaries, must be unchanged
@@ -61,7 +61,7 @@ def call(function: Callable[..., Any], given: Mapping[str, Any], case: str) -> A
 
     Raises:
         NotWritten: if it raises NotImplementedError.
-        Failure: if it raises anything else, modifies its arguments, or returns None.
+        Failure: if it raises anything else, modifies its arguments, or returns None although it ``returns`` something.
     """
     name = name_of(function)
     before = [(path, x, data_of(x).copy()) for path, x in arrays_in(given)]
@@ -81,7 +81,7 @@ def call(function: Callable[..., Any], given: Mapping[str, Any], case: str) -> A
                 f"{name} modified its argument {path}; make a new array instead of changing it in place.",
                 case=case, given={path: old}, got=data_of(x).copy(), expected=old,
             )  # fmt: skip
-    if got is None:
+    if got is None and returns:
         raise Failure(f"{name} returned None: is its `return` missing?", case=case, given=given, got=None)
     return got
 
