@@ -82,6 +82,7 @@ class FlowMatching(Module):
         if not 0 <= drop <= 1:
             raise ValueError(f"drop is {drop}; it must be from 0 to 1")
         self.net, self.event_shape, self.pairing, self.drop = net, tuple(event_shape), pairing, drop
+        self.couples_rows = pairing != "independent"  # whose noise a row gets is then a matter of the other rows
 
     @property
     def dtype(self) -> np.dtype:

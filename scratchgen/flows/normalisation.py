@@ -94,6 +94,8 @@ class BatchNorm(Started):
     (array([-1.,  1.]), array([0.2]), array([1.1]))
     """
 
+    couples_rows = True
+
     def __init__(self, dims: int, momentum: float = 0.1, eps: float = 1e-5, dtype: Any = np.float32) -> None:
         check_sizes(dims=dims)
         if not 0 < momentum <= 1:

@@ -49,6 +49,8 @@ class FreeBitsVAE(VAE):
     ()
     """
 
+    couples_rows = True  # by the mean over the batch within (1)
+
     def __init__(self, encoder: Module, decoder: Module, likelihood: Likelihood, latent: int, free: float) -> None:
         require_number("free", free, least=0)
         super().__init__(encoder, decoder, likelihood, latent)

@@ -47,9 +47,12 @@ class Module:
 
     Attributes:
         training: whether layers such as Dropout behave as in training; see ``train`` and ``eval``.
+        couples_rows: whether what a row contributes to the loss depends on the other rows of its batch, in training.
+            A subclass that does so says so: its gradient cannot be put together from those of parts of a batch.
     """
 
     training: bool = True
+    couples_rows: bool = False
 
     def forward(self, *args: Any, **options: Any) -> Any:
         """What the Module computes; call the Module itself.
@@ -220,7 +223,7 @@ def describe(module: Module) -> str:
     for name, value in vars(module).items():
         if is_leaf(value):
             parts.append(f"{name}={value.shape}")
-        elif isinstance(value, (int, float, str)) and name != "training":
+        elif isinstance(value, (int, float, str)) and name not in ("training", "couples_rows"):
             parts.append(f"{name}={value!r}")
         elif callable(value) and not isinstance(value, Module) and hasattr(value, "__name__"):
             parts.append(f"{name}={value.__name__}")

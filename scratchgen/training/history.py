@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass
@@ -44,12 +45,19 @@ class TrainingError(RuntimeError):
     Attributes: step (its number, counted from 0), reason, history (up to there).
     """
 
+    advice: ClassVar[str] = (
+        "Try a lower lr, or clip; within scratchgen.autodiff.detect_anomaly() the error names the operation"
+    )
+
     def __init__(self, step: int, reason: str, history: History) -> None:
         super().__init__(step, reason, history)
         self.step, self.reason, self.history = step, reason, history
 
     def __str__(self) -> str:
-        return (
-            f"step {self.step}: {self.reason}. The weights are those from before this step. Try a lower lr, or clip; "
-            "within scratchgen.autodiff.detect_anomaly() the error names the operation"
-        )
+        return f"step {self.step}: {self.reason}. The weights are those from before this step. {self.advice}"
+
+
+class WorkerError(TrainingError):
+    """A worker of the executor raised an error, or was lost; otherwise as ``TrainingError``."""
+
+    advice = "With a checkpoint, resume=True goes on from here; an executor that has lost a worker may need replacing"

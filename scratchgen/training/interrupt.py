@@ -40,3 +40,11 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     finally:
         if ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def ignore_interrupts() -> None:
+    """For the workers of a process pool, as its ``initializer``: they work on at Ctrl-C.
+
+    A terminal sends it to all of its processes, and the one that trains needs its workers to finish the step.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -9,7 +9,7 @@ Without the care for evaluation, interruption and resuming it is
         optimizer.step()
 
 ``minibatches`` checks and deals out the data, ``run`` holds what the next step depends on, ``interrupt`` makes Ctrl-C
-wait for the end of a step, ``progress`` prints.
+wait for the end of a step, ``sharded`` has other processes compute the gradients, ``progress`` prints.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from typing import Any
 
 from scratchgen.autodiff import Tensor
@@ -24,11 +25,14 @@ from scratchgen.checkpoint import CheckpointError
 from scratchgen.optim import Average, Optimizer, Schedule
 from scratchgen.optim.parameters import non_finite
 from scratchgen.random import Rng, generator
-from scratchgen.training.history import History, TrainingError
+from scratchgen.training.gradients import Trainable
+from scratchgen.training.history import History, TrainingError, WorkerError
 from scratchgen.training.interrupt import deferred_interrupt
 from scratchgen.training.minibatches import Minibatches, checked_data, whole_number
 from scratchgen.training.progress import Progress
-from scratchgen.training.run import Path, Run, Trainable
+from scratchgen.training.run import Path, Run
+from scratchgen.training.sharded import Sharded
+from scratchgen.training.worker import ShardFailed
 
 
 def fit(
@@ -52,6 +56,8 @@ def fit(
     progress: bool = True,
     unit: str = "nats",
     on_step: Callable[[int], None] | None = None,
+    executor: Executor | None = None,
+    shards: int | None = None,
 ) -> History:
     """Minimise ``model.loss(batch, rng)``; afterwards the model is in evaluation mode.
 
@@ -83,11 +89,15 @@ def fit(
         progress: whether to print on stderr.
         unit: of the loss, to be printed after it; "" for a squared error, which is no nats.
         on_step: called before each step with its number, for example to raise the weight of a KL term.
+        executor: whose workers compute the gradients, processes here or on other machines: see ``sharded`` for how to
+            start it, what stays the same, and when it pays. Evaluations are made in this process.
+        shards: in how many parts a batch goes to them; by default one for each worker of a pool of this machine.
 
     Raises:
         ValueError, TypeError: before the training starts, for data with NaN or of another dtype than the parameters,
-            no data, an optimiser of other parameters, or settings out of range.
+            no data, an optimiser of other parameters, settings out of range, or an executor that cannot be used.
         TrainingError: for a loss or gradient with NaN or inf, with the step and the parameter.
+        WorkerError: for any other error in a worker, or one that is lost.
         CheckpointError: if the checkpoint cannot be written, read, or resumed with these arguments.
 
     >>> import numpy as np
@@ -115,8 +125,12 @@ def fit(
     steps = number_of_steps(steps, epochs, epoch)
     every = epoch if evaluate_every is None else whole_number("evaluate_every", evaluate_every)
     check_settings(steps, patience, validation, schedule, clip)
+    if executor is None and shards is not None:
+        raise ValueError(f"shards is {shards}, but there is no executor for them")
+    sharded = None if executor is None else Sharded(executor, shards, model)
 
-    run = Run(model, optimizer, average, batches, held_out, every, keep_best=patience is not None, note=note)
+    keep_best = patience is not None
+    run = Run(model, optimizer, average, batches, held_out, every, keep_best, note=note, sharded=sharded)
     begin(run, steps, checkpoint, resume)
     history = run.history
     bar = Progress(steps, run.step, progress, unit)
@@ -149,6 +163,8 @@ def fit(
             run.save(checkpoint)
         if isinstance(error, FloatingPointError):
             raise TrainingError(run.step, str(error), history) from error
+        if isinstance(error, ShardFailed):
+            raise WorkerError(run.step, str(error), history) from error
         raise
     finally:
         model.eval()

@@ -13,45 +13,23 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from scratchgen import checkpoint
-from scratchgen.autodiff import Tensor, no_grad
+from scratchgen.autodiff import no_grad
 from scratchgen.checkpoint import CheckpointError
 from scratchgen.optim import Average, Optimizer, clip_by_norm
 from scratchgen.optim.optimizer import refuse_other_entries
-from scratchgen.optim.parameters import non_finite
+from scratchgen.training.gradients import Trainable, checked_loss, loss_and_gradients
 from scratchgen.training.history import History
 from scratchgen.training.minibatches import Arrays, Minibatches
+from scratchgen.training.sharded import Sharded
 
 Path = str | os.PathLike[str]
-
-
-class Trainable(Protocol):
-    """What ``fit`` needs of a model: an ``nn.Module`` with a loss."""
-
-    @property
-    def loss(self) -> Callable[..., Tensor]:
-        """``loss(*batch, rng)``: one number in nats, summed over dimensions, averaged over the batch."""
-
-    def parameters(self) -> dict[str, Tensor]:
-        """The trained Tensors by name."""
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Copies of parameters and buffers."""
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take them over."""
-
-    def train(self) -> Any:
-        """Switch to training."""
-
-    def eval(self) -> Any:
-        """Switch to evaluation."""
 
 
 class Run:
@@ -67,17 +45,19 @@ class Run:
         evaluate_every: int,
         keep_best: bool,
         note: Mapping[str, Any] | None = None,
+        sharded: Sharded | None = None,
     ) -> None:
         self.model, self.optimizer, self.average = model, optimizer, average
         self.batches, self.validation = batches, validation
-        self.evaluate_every, self.keep_best, self.note = evaluate_every, keep_best, dict(note or {})
+        self.evaluate_every, self.keep_best = evaluate_every, keep_best
+        self.note, self.sharded = dict(note or {}), sharded
         self.tensors = model.parameters()
         self.step = 0
         self.history = History()
         self.recent = [0.0, 0]  # the sum and the number of the losses since the last evaluation
         self.best: dict[str, np.ndarray] = {}
         self.whole = True  # False in the middle of a change, of which nothing must be saved
-        # Drawn with or without validation data, so that having them does not change the training.
+        # Drawn with or without validation data, so that having them does not change the training; shards use it too.
         self.validation_seed = int(batches.rng.integers(2**63))
 
     # -- one step, one evaluation ----------------------------------------------------------------------------------
@@ -91,13 +71,12 @@ class Run:
         """
         before, taken = self._randomness(), self.optimizer.steps
         self.whole = False
-        for tensor in self.tensors.values():
-            tensor.grad = None
         try:
-            loss = checked_loss(self.model.loss(*self.batches.draw(), self.batches.rng))
-            if not math.isfinite(loss.item()):
-                raise FloatingPointError(f"the loss is {loss.item()}, and {self._where_not_finite(loss)}")
-            loss.backward()
+            problem = self.model, self.tensors, self.batches.draw(), self.batches.rng
+            if self.sharded is None:
+                loss = loss_and_gradients(*problem)
+            else:
+                loss = self.sharded(*problem, self.validation_seed, self.step)
             if clip is not None:
                 clip_by_norm(self.optimizer.parameters, clip)
             self.optimizer.step()
@@ -109,15 +88,8 @@ class Run:
         if self.average is not None:
             self.average.update()
         self.step += 1
-        self.recent = [self.recent[0] + loss.item(), self.recent[1] + 1]
+        self.recent = [self.recent[0] + loss, self.recent[1] + 1]
         self.whole = True
-
-    def _where_not_finite(self, loss: Tensor) -> str:
-        """Which parameters a loss that is not finite passes on to."""
-        with np.errstate(all="ignore"):
-            loss.backward()
-        bad = [name for name, t in self.tensors.items() if t.grad is not None and non_finite(t.grad)]
-        return f"not finite are the gradients of {', '.join(bad)}" if bad else "all gradients are finite"
 
     def evaluate(self) -> None:
         """Add an evaluation to the history, and keep the weights if they are the best so far.
@@ -209,6 +181,7 @@ class Run:
             "evaluate_every": self.evaluate_every,
             "average": self.average is not None,
             "early stopping": self.keep_best,
+            "shards": 1 if self.sharded is None else self.sharded.shards,
             "kind of rng": type(self.batches.rng.bit_generator).__name__,
         }
 
@@ -232,17 +205,6 @@ def mean_loss(model: Trainable, arrays: Arrays, batch_size: int, seed: int) -> f
     finally:
         model.train()
     return total / len(arrays[0])
-
-
-def checked_loss(loss: Any) -> Tensor:
-    """The loss, if it is one number of the graph; raises TypeError or ValueError."""
-    if not isinstance(loss, Tensor):
-        raise TypeError(f"model.loss returned a {type(loss).__name__}, expected a Tensor of shape ()")
-    if loss.shape:
-        raise ValueError(
-            f"model.loss returned shape {loss.shape}, expected one number: sum over dimensions, average over the batch"
-        )
-    return loss
 
 
 def plain(state: Any) -> Any:

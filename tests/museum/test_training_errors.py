@@ -64,7 +64,7 @@ def error_in_the_loss(at: int, training: bool, saved: int) -> Callable[..., None
 
 
 ADAM, OPTIMIZER, CLIP, AVERAGE = "optim/adam.py", "optim/optimizer.py", "optim/clipping.py", "optim/averaging.py"
-LOOP, RUN, BATCHES = "training/loop.py", "training/run.py", "training/minibatches.py"
+LOOP, RUN, BATCHES, GRADIENTS = (f"training/{name}.py" for name in ("loop", "run", "minibatches", "gradients"))
 
 PLANTS: list[tuple[str, str, str, str, Callable[..., None]]] = [
     # -- optimisers: what is wrong, file, right, wrong, the test that fails
@@ -311,9 +311,9 @@ PLANTS: list[tuple[str, str, str, str, Callable[..., None]]] = [
     ),
     (
         "gradients pile up",
-        RUN,
-        "            tensor.grad = None\n",
-        "            pass\n",
+        GRADIENTS,
+        "        tensor.grad = None\n",
+        "        pass\n",
         t.test_gradients_do_not_pile_up_nor_are_old_ones_used,
     ),
     (
@@ -379,8 +379,8 @@ PLANTS: list[tuple[str, str, str, str, Callable[..., None]]] = [
     (
         "the loss of the last step for that of the interval",
         RUN,
-        "self.recent[0] + loss.item(), self.recent[1] + 1",
-        "loss.item(), 1",
+        "self.recent[0] + loss, self.recent[1] + 1",
+        "loss, 1",
         t.test_the_history_has_the_mean_loss_of_each_interval_and_a_shorter_last_one,
     ),
     (
@@ -502,7 +502,7 @@ PLANTS: list[tuple[str, str, str, str, Callable[..., None]]] = [
     ),
     (
         "a NaN loss is stepped on",
-        RUN,
+        GRADIENTS,
         "if not math.isfinite(loss.item()):",
         "if False:",
         not_finite(0),
