@@ -123,21 +123,15 @@ class Sharded:
         """
         rows = len(batch[0])
         parts = list(zip(*(np.array_split(array, min(self.shards, rows)) for array in batch)))
-        if self.shards == 1:
-            generators = [
-                copy.deepcopy(rng)
-            ]  # a thread that outlives a second Ctrl-C must not go on with that of the run
-        else:
-            keys = [np.random.SeedSequence(seed, spawn_key=(step, s)) for s in range(len(parts))]
-            generators = [np.random.default_rng(key) for key in keys]  # (2)
+        generators = self._generators(len(parts), rng, seed, step)
         sent, watched = pickle.dumps(model), looking_for_anomalies.get()
         futures: list[Future] = []
-        loss, total = 0.0, dict.fromkeys(tensors)  # in the order of the shards, whoever is first
+        loss, total = 0.0, dict.fromkeys(tensors)
         try:
             for s, part in enumerate(parts):
                 with named_shard(s, len(parts)):
                     futures.append(self.executor.submit(work, sent, part, generators[s], watched))
-            for s, part in enumerate(parts):
+            for s, part in enumerate(parts):  # whoever is first: the order of a sum shows in its last bits
                 with named_shard(s, len(parts)):
                     own_loss, gradients, state = futures[s].result()
                 weight = len(part[0]) / rows  # n_s / n
@@ -153,6 +147,12 @@ class Sharded:
         for name, tensor in tensors.items():
             tensor.grad = None if total[name] is None else np.asarray(total[name])
         return loss
+
+    def _generators(self, parts: int, rng: np.random.Generator, seed: int, step: int) -> list[np.random.Generator]:
+        """What each shard draws from."""
+        if self.shards == 1:  # a copy: a thread that outlives a second Ctrl-C must not go on with that of the run
+            return [copy.deepcopy(rng)]
+        return [np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(step, s))) for s in range(parts)]  # (2)
 
 
 @contextmanager

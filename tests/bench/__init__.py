@@ -8,6 +8,7 @@ another program on one of two cores makes a product several times slower.
 
     python -m tests.bench --quick                     a short run
     python -m tests.bench --only vae,startup          some of the workloads (startup: import, first step, memory)
+    python -m tests.bench --only sharding             a batch shared among processes, by fit(…, executor=)
     python -m tests.bench --peers numpy,scratchgen    some of the peers
     python -m tests.bench --rounds 50 --seed 1 --threads 1
 

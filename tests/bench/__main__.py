@@ -12,6 +12,7 @@ import numpy as np
 from . import peers, workloads
 from .race import AGREEMENT_STEPS, TOLERANCE, Settings, Worker, largest_difference, race
 from .report import ratios, spread, table
+from .sharding import in_new_process
 from .startup import measure
 
 REFERENCES = ("torch", "numpy")
@@ -32,7 +33,7 @@ def list_of(*allowed: str) -> Callable[[str], list[str]]:
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Training steps beside other libraries.")
-    parts = (*workloads.NAMES, "startup")
+    parts = (*workloads.NAMES, "startup", "sharding")
     parser.add_argument("--only", type=list_of(*parts), default=parts, help=f"of {','.join(parts)}")
     parser.add_argument("--peers", type=list_of(*peers.NAMES), default=peers.NAMES, help=f"of {','.join(peers.NAMES)}")
     parser.add_argument("--rounds", type=int, help="turns of each peer (30; with --quick 5)")
@@ -112,6 +113,8 @@ def main(argv: list[str] | None = None) -> None:
             run_workload(name, names, options.rounds, settings)
     if "startup" in options.only:
         run_startup(names, 3 if options.quick else 11, settings)
+    if "sharding" in options.only:
+        in_new_process(3 if options.quick else 10, options.seed, options.tiny)
 
 
 if __name__ == "__main__":

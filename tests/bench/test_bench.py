@@ -1,12 +1,14 @@
 """The benchmark's peers compute the same training steps. Correctness at toy sizes; nothing is timed here."""
 
+import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from tests.bench import __main__ as command
-from tests.bench import by_hand, peers, race, report, startup, transformer_by_hand, workloads
+from tests.bench import by_hand, peers, race, report, sharding, startup, transformer_by_hand, workloads
 
 
 def losses(workload: str, peer: str, steps: int = 12) -> list[float]:
@@ -176,6 +178,17 @@ def test_startup_measures_every_figure_once_a_run() -> None:
     assert imported > 0 and first_step > 0  # two processes: on a busy machine either may take longer
     if sys.platform != "win32":
         assert 10 < results["peak"]["numpy"][0] < 10_000  # MB, so that a slip of 1024 shows
+
+
+def test_sharding_measures_a_step_in_each_way_and_counts_its_bytes() -> None:
+    """A second shard takes the model once more, and brings back one more gradient."""
+    (problem,) = sharding.problems(tiny=True, seed=0)
+    model, weights = len(pickle.dumps(problem.model)), 4 * problem.model.count_parameters()
+    for one, two, least in zip(*(sharding.bytes_of_a_step(problem, shards) for shards in (1, 2)), (model, weights)):
+        assert one > least and least < two - one < least + 1_000  # and what says which arrays they are
+    pools = {"1 worker": ThreadPoolExecutor(1), "2 workers": ThreadPoolExecutor(2)}
+    cells = sharding.row(problem, pools, rounds=2, seed=0)
+    assert len(cells) == len(sharding.HEADER) and cells[:3] == ["VAE of 4 pixels", "168", "6"]
 
 
 def test_a_peer_that_dies_is_named(capfd: pytest.CaptureFixture[str]) -> None:
