@@ -15,15 +15,20 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from scratchgen import __version__
 from scratchgen.cli.errors import CommandError
-from scratchgen.cli.terminal import PROGRAM, close_quietly, print_anything
+from scratchgen.cli.terminal import PROGRAM, close_quietly, complete, layout, print_anything, print_warning
 
 COMMANDS = (
-    "scratchgen.cli.info",
+    "scratchgen.cli.demo",
     "scratchgen.checks.command",
+    "scratchgen.cli.train",
+    "scratchgen.cli.sample",
+    "scratchgen.cli.evaluate",
+    "scratchgen.cli.info",
     "scratchgen.cli.exercises",
 )
 EXIT_CODES = """
@@ -37,8 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before a command imports NumPy: see demos/__init__.py
     print_anything()
     options = parser().parse_args(argv)
+    options.arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code: int = options.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = print_warning
+            code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe, such as head, has enough
         close_quietly()
@@ -60,16 +68,15 @@ def parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         description="Deep generative models from scratch, to be read.",
         epilog=f"{PROGRAM} COMMAND --help tells more, with examples.\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=layout,
     )
     whole.add_argument("--version", action="version", version=f"scratchgen {__version__}")
     subparsers = whole.add_subparsers(title="commands", required=True, metavar="command", dest="command")
     for module in COMMANDS:
         importlib.import_module(module).add(subparsers)
     for each in subparsers.choices.values():
-        each.formatter_class = argparse.RawDescriptionHelpFormatter  # keeps the lines of the examples
+        complete(each)
         each.epilog = (each.epilog or "") + EXIT_CODES
-        each.add_argument("--debug", action="store_true", help="show where in the source an error arose")
     return whole
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import sys
@@ -14,6 +15,7 @@ from scratchgen import __version__
 EXAMPLES = """
 examples:
   python -m scratchgen info                 versions, the linear algebra behind NumPy, and its threads
+  python -m scratchgen info digits.ckpt     what was trained, on what, how long, and its parameters by layer
 """
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -21,15 +23,20 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB
 def add(subparsers: Any) -> None:
     """Add the command to the parser of ``python -m scratchgen``."""
     parser = subparsers.add_parser(
-        "info", help="tell of the installation", description="Tell of the installation.", epilog=EXAMPLES
+        "info",
+        help="tell of the installation, or of a trained model",
+        description="Tell of the installation, or of a trained model.",
+        epilog=EXAMPLES,
     )
+    parser.add_argument("checkpoint", nargs="?", help="a file that train wrote")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print it, a line each."""
-    for name, value in installation().items():
-        print(f"{name:14} {value}")
+    told = installation() if options.checkpoint is None else trained(options.checkpoint)
+    for name, value in told.items():
+        print(f"{name:11} {value}")
     return 0
 
 
@@ -60,6 +67,40 @@ def installation() -> dict[str, str]:
         "threads": ", ".join(threads) or "as the linear algebra chooses",
         "dtype": "float32 in training, float64 in checks",
     }
+
+
+def trained(path: str) -> dict[str, str]:
+    """What a checkpoint holds: the model, its data, its training, and the parameters of each layer."""
+    from scratchgen.cli import saved
+
+    found = saved.load(path)
+    data, training = found.note["data"], found.note["training"]
+    rows = ", ".join(f"{n:,} {part}" for part, n in data["rows"].items())
+    told = {
+        "file": f"{path}, {os.path.getsize(path):,} bytes, written by scratchgen {found.note['scratchgen']}",
+        "model": found.family.summary,
+        "settings": ", ".join(f"{name} {value}" for name, value in found.settings.items()),
+        "data": f"{data['name']}: {found.form.describe()}; {rows}",
+        "training": "fitted at once" if found.family.by_em else progress(found),
+        "seed": str(training["seed"]),
+    }
+    tensors = found.model.parameters()
+    width = max(map(len, tensors))
+    layers = [f"{name:{width}} {t.size:>9,}  {t.shape}" for name, t in tensors.items()]
+    told["parameters"] = "\n  ".join([f"{sum(t.size for t in tensors.values()):,}, {found.model.dtype}", *layers])
+    return told
+
+
+def progress(found: Any) -> str:
+    """How far a training by gradients is, and how good it was at its best."""
+    training, step = found.note["training"], found.meta["step"]
+    epochs = step / math.ceil(len(found.arrays["order"]) / training["batch_size"])
+    told = f"{step} of {training['steps']} steps of {training['batch_size']} rows, {epochs:.3g} epochs"
+    validation = found.arrays["history.validation"]
+    if len(validation):
+        best = found.arrays["history.steps"][validation.argmin()]
+        told += f"; the weights are those of step {best}, with the best validation loss, {validation.min():.4g}"
+    return told
 
 
 def linear_algebra() -> str:

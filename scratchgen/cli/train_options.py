@@ -1,0 +1,102 @@
+"""The options of ``train``, with a parser for each model, and the types of numbers in options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from scratchgen.cli import data as datasets
+from scratchgen.cli.family import Family, Option
+from scratchgen.cli.models import FAMILIES
+from scratchgen.cli.terminal import complete
+
+EXAMPLES = """
+examples:
+  python -m scratchgen train realnvp --data two_moons --out moons.ckpt
+  python -m scratchgen train vae --data digits --latent 8 --out digits.ckpt
+  python -m scratchgen train maf --data measurements.csv --out maf.ckpt --steps 5000 --seed 1
+  python -m scratchgen train transformer --data book.txt --out book.ckpt
+  python -m scratchgen train vae --data digits --latent 8 --out digits.ckpt --resume      after Ctrl-C
+"""
+
+
+def add_parsers(subparsers: Any, run: Callable[[argparse.Namespace], int]) -> None:
+    """The parser of ``train``, with one for each model."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model on data",
+        description="Train a model on data, and save it with all that is needed to make it again.",
+        epilog=f"{EXAMPLES}\ntrain MODEL --help lists the settings of a model.\n{datasets.HELP}",
+    )
+    models = parser.add_subparsers(title="models", required=True, metavar="MODEL", dest="model")
+    for family in FAMILIES.values():
+        of_model = models.add_parser(
+            family.name,
+            help=family.summary,
+            description=f"Train a {family.summary}.",
+            epilog=datasets.HELP,
+        )
+        complete(of_model, argparse.SUPPRESS)
+        add_options(of_model, family)
+        of_model.set_defaults(run=run, parser=of_model)
+
+
+def add_options(parser: argparse.ArgumentParser, family: Family) -> None:
+    """What can be said of the data, the model, the training and the file."""
+    datasets.add_options(parser, required=True)
+    parser.add_argument("--no-standardise", dest="standardise", action="store_false", help="take points as they are")
+    settings = parser.add_argument_group(f"settings of {family.name}")
+    for name, option in family.options.items():
+        flag = "--" + name.replace("_", "-")
+        settings.add_argument(flag, type=number(option), metavar="N", help=option.describe())
+    training = parser.add_argument_group("training")
+    length = training.add_mutually_exclusive_group()
+    defaults = ", ".join(f"{recipe.steps} for {kind}" for kind, recipe in family.recipes.items())
+    length.add_argument("--steps", type=positive_int, help=f"how long (default {defaults})")
+    length.add_argument("--epochs", type=positive_int, help="how long, as passes through the data")
+    training.add_argument("--batch-size", type=positive_int, help="rows in a step")
+    training.add_argument("--lr", type=positive, help="the largest; it falls to 0")
+    training.add_argument("--seed", type=natural, default=0, help="of weights, order and noise (default 0)")
+    file = parser.add_argument_group("file")
+    file.add_argument("--out", required=True, metavar="FILE", help="where to save the model")
+    file.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    file.add_argument("--resume", action="store_true", help="go on from FILE, to the same bits as without a stop")
+    file.add_argument("--quiet", action="store_true", help="no progress")
+
+
+# -- the types of options: argparse shows their names and messages -----------------------------------------------------
+
+
+def number(option: Option) -> Any:
+    """A function that reads a setting, or says what it must be."""
+
+    def read(text: str) -> int | float:
+        value: int | float = option.type(text)
+        if not option.least <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text}: it must be at least {option.least}, and finite")
+        return value
+
+    read.__name__ = {int: "whole number", float: "number"}[option.type]
+    return read
+
+
+def positive_int(text: str) -> int:
+    """A whole number of at least 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return int(text)
+
+
+def natural(text: str) -> int:
+    """A whole number of at least 0."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    if not 0 < float(text) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return float(text)
