@@ -24,12 +24,12 @@ from scratchgen.cli.terminal import PROGRAM, close_quietly, complete, layout, pr
 
 COMMANDS = (
     "scratchgen.cli.demo",
+    "scratchgen.cli.exercises",
     "scratchgen.checks.command",
     "scratchgen.cli.train",
     "scratchgen.cli.sample",
     "scratchgen.cli.evaluate",
     "scratchgen.cli.info",
-    "scratchgen.cli.exercises",
 )
 EXIT_CODES = """
 exit codes: 0 fine; 1 what was asked for failed, such as a check, or a training that diverged; 2 wrong usage or bad
