@@ -15,6 +15,7 @@ examples:
   python -m scratchgen exercises check 11             or: check kl_gaussians; or all that you changed: check
   python -m scratchgen exercises hint 11              one hint more each time, three in all
   python -m scratchgen exercises watch                check whatever you save
+  python -m scratchgen exercises report submissions --out table.csv --jobs 4
 
 An exercise is named by its number or its name. Do them in any order. All subcommands but init work in the current
 folder, or in the one that --dir names.
@@ -53,7 +54,16 @@ def add(subparsers: Any) -> None:
         watch := subcommand("watch", "check each file that you save"),
     ):
         added.add_argument("--dir", metavar="DIR", help="the folder with your exercises; by default the current one")
-    for added in (check, watch):
+    report = subcommand("report", "for teachers: check a folder of submissions, and print a table, CSV")
+    report.add_argument("folder", help="with files such as ada/ex11_kl_gaussians.py, or ada_ex11_kl_gaussians.py")
+    report.add_argument("--out", metavar="FILE", help="write the table there, with the mark that Excel needs")
+    report.add_argument("--megabytes", type=count, default=2048, help="of memory for each (default 2048; Linux only)")
+    report.add_argument("--jobs", type=count, default=1, help="how many are checked at a time (default 1)")
+    subcommand("mistakes", "print the common mistakes, and what one gets by them", f"{one}; by default all", nargs="?")
+    new = subcommand("new", "for teachers: write an exercise to start from, into the package")
+    new.add_argument("name", help="of the function that is to be written")
+    new.add_argument("--dir", metavar="DIR", help="another folder for it")
+    for added in (check, watch, report):
         added.add_argument("--seconds", type=limit, default=20, help="that a check may take (default 20)")
     for added in (solution, reset):
         added.add_argument("--yes", action="store_true", help="do not ask")
@@ -66,26 +76,63 @@ def limit(text: str) -> float:
     return float(text)
 
 
+def count(text: str) -> int:
+    """A number from 1."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def run(options: argparse.Namespace) -> int:
     """Do what the subcommand says, and return the exit code."""
-    from scratchgen.exercises.kit import exercises
-    from scratchgen.exercises.kit.desk import Desk
-    from scratchgen.exercises.kit.folder import DEFAULT, Folder, Refused
-    from scratchgen.exercises.kit.watch import watch
+    from scratchgen.exercises.kit.folder import Refused
 
-    command = options.subcommand
     try:
-        if command == "init":
-            return Desk(Folder.create(options.folder or DEFAULT), exercises(), restore=True).init()
-        desk = Desk(Folder.open(options.dir), exercises())
-        if command in ("list", "next"):
-            return int(getattr(desk, command)())
-        if command == "check":
-            return desk.check(options.exercise, options.seconds)
-        if command == "watch":
-            return watch(desk, options.seconds)
-        if command == "hint":
-            return desk.hint(options.exercise)
-        return int(getattr(desk, command)(options.exercise, options.yes))
+        return (
+            for_learners(options) if options.subcommand not in ("report", "mistakes", "new") else for_teachers(options)
+        )
     except Refused as error:
         raise BadInput(str(error)) from error
+
+
+def for_learners(options: argparse.Namespace) -> int:
+    """The subcommands that work in the learner's folder."""
+    from scratchgen.exercises.kit import exercises
+    from scratchgen.exercises.kit.desk import Desk
+    from scratchgen.exercises.kit.folder import DEFAULT, Folder
+    from scratchgen.exercises.kit.watch import watch
+
+    if options.subcommand == "init":
+        return Desk(Folder.create(options.folder or DEFAULT), exercises(), restore=True).init()
+    desk = Desk(Folder.open(options.dir), exercises())
+    return {
+        "list": lambda: desk.list(),
+        "next": lambda: desk.next(),
+        "check": lambda: desk.check(options.exercise, options.seconds),
+        "hint": lambda: desk.hint(options.exercise),
+        "solution": lambda: desk.solution(options.exercise, options.yes),
+        "reset": lambda: desk.reset(options.exercise, options.yes),
+        "watch": lambda: watch(desk, options.seconds),
+    }[options.subcommand]()
+
+
+def for_teachers(options: argparse.Namespace) -> int:
+    """The other subcommands."""
+    from scratchgen.exercises.kit import exercises
+    from scratchgen.exercises.kit.desk import find
+    from scratchgen.exercises.kit.mistakes import page, section
+    from scratchgen.exercises.kit.report import report
+    from scratchgen.exercises.kit.teaching import new
+
+    every = exercises()
+    if options.subcommand == "report":
+        return report(options.folder, every, options.out, options.seconds, options.megabytes, options.jobs)
+    if options.subcommand == "new":
+        path = new(options.name, options.dir)
+        print(f"{path} is written: change it piece by piece. pytest tests/exercises -k {path.stem} tests it.")
+    elif options.exercise is None:
+        for text in page(every.values()):
+            print(text, flush=True)
+    else:
+        print(section(find(every, options.exercise)))
+    return 0

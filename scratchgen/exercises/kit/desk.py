@@ -46,28 +46,8 @@ class Desk:
         print("\n".join(lines), end="\n" if lines else "", flush=True)
 
     def find(self, text: str) -> Exercise:
-        """The exercise that a learner means: ``11``, ``ex11``, ``kl_gaussians``, its file, or part of its name.
-
-        Raises:
-            Refused: if it is none, or several.
-        """
-        wanted = re.sub(r"^.*[/\\]|\.py$", "", text.strip()).lower().replace("-", "_")
-        number = re.fullmatch(r"(?:ex)?0*(\d+)", wanted)
-        if number and int(number[1]) in self.exercises:
-            return self.exercises[int(number[1])]
-        every = list(self.exercises.values())
-        for matches in (
-            [e for e in every if wanted in (e.id, e.name)],
-            [e for e in every if wanted and e.name.startswith(wanted)],
-            [e for e in every if wanted and wanted in e.name],
-        ):
-            if len(matches) == 1:
-                return matches[0]
-            if matches:
-                raise Refused(f"{text} may be {', '.join(e.id for e in matches)}: name one of them")
-        near = difflib.get_close_matches(wanted, [e.name for e in every], 3, 0.5)
-        there = f"do you mean {' or '.join(near)}?" if near else f"`{COMMAND} list` shows all"
-        raise Refused(f"there is no exercise {text}: {there}")
+        """See ``find``."""
+        return find(self.exercises, text)
 
     def entry(self, exercise: Exercise) -> Record:
         """What is remembered of an exercise."""
@@ -213,6 +193,31 @@ class Desk:
         backup = self.folder.reset(exercise)
         self.tell(f"{file.name} is the stub again" + (f"; yours is kept as {backup.name}." if backup else "."))
         return 0
+
+
+def find(exercises: Mapping[int, Exercise], text: str) -> Exercise:
+    """The exercise that a learner means: ``11``, ``ex11``, ``kl_gaussians``, its file, or part of its name.
+
+    Raises:
+        Refused: if it is none, or several.
+    """
+    wanted = re.sub(r"^.*[/\\]|\.py$", "", text.strip()).lower().replace("-", "_")
+    number = re.fullmatch(r"(?:ex)?0*(\d+)", wanted)
+    if number and int(number[1]) in exercises:
+        return exercises[int(number[1])]
+    every = list(exercises.values())
+    for matches in (
+        [e for e in every if wanted in (e.id, e.name)],
+        [e for e in every if wanted and e.name.startswith(wanted)],
+        [e for e in every if wanted and wanted in e.name],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise Refused(f"{text} may be {', '.join(e.id for e in matches)}: name one of them")
+    near = difflib.get_close_matches(wanted, [e.name for e in every], 3, 0.5)
+    there = f"do you mean {' or '.join(near)}?" if near else f"`{COMMAND} list` shows all"
+    raise Refused(f"there is no exercise {text}: {there}")
 
 
 def agreed(question: str) -> bool:

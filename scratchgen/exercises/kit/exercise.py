@@ -47,6 +47,9 @@ class Verdict(NamedTuple):
     message: str = ""
     mistakes: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.status}\n{self.message}".rstrip()
+
     @property
     def passed(self) -> bool:
         """Whether the answer is right."""

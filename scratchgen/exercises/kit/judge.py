@@ -24,6 +24,7 @@ from scratchgen.autodiff import Tensor
 from scratchgen.exercises.kit.failure import NOTHING, Failure, NotWritten
 
 TOLERANCE = 1e-9
+VALUE_IS_WRONG = "The value is wrong"
 # Where a line is not the learner's: NumPy and all beside it, Python's library, and scratchgen.
 LIBRARIES = tuple(str(Path(file).parents[up]) for file, up in ((np.__file__, 1), (os.__file__, 0), (__file__, 2)))
 
@@ -139,14 +140,14 @@ def equal(
     if value.shape != truth.shape:
         raise Failure(f"The shape is wrong: {name} gave {value.shape}, expected is {truth.shape}.", **show_all)
     if np.isnan(value).any():
-        raise Failure(f"{name} gave NaN{at(np.isnan(value))}.", **show_all)
+        raise Failure(f"{name} gave NaN{where(np.isnan(value))}.", **show_all)
     infinite = np.isinf(value) & (value != truth)
     if infinite.any():
-        raise Failure(f"{name} gave an infinite number{at(infinite)}.", **show_all)
+        raise Failure(f"{name} gave an infinite number{where(infinite)}.", **show_all)
     with np.errstate(invalid="ignore"):  # inf − inf, where both are the same infinite number
         close = (value == truth) | (np.abs(value - truth) <= tol * (1 + np.abs(truth)))
     if not close.all():
-        raise Failure(f"The value is wrong{at(~close)}.", **show_all)
+        raise Failure(f"{VALUE_IS_WRONG}{where(~close)}.", **show_all)
 
 
 def require(condition: Any, problem: str, case: str, **details: Any) -> None:
@@ -155,12 +156,16 @@ def require(condition: Any, problem: str, case: str, **details: Any) -> None:
         raise Failure(problem, case=case, **details)
 
 
-def at(wrong: np.ndarray) -> str:
-    """Where the first of several wrong numbers stands."""
-    if wrong.ndim == 0:
+def where(wrong: np.ndarray) -> str:
+    """How many of several numbers are wrong, and where the first stands.
+
+    >>> where(np.array([[False, True, True]]))
+    ' (2 of 3 numbers, the first at [0, 1])'
+    """
+    if wrong.size == 1:
         return ""
     first = ", ".join(str(i) for i in np.argwhere(wrong)[0])
-    return f" at [{first}]" + (f"; {wrong.sum()} of {wrong.size} numbers are" if wrong.size > 1 else "")
+    return f" ({wrong.sum()} of {wrong.size} numbers, the first at [{first}])"
 
 
 def a_kind(x: np.ndarray) -> str:
