@@ -97,7 +97,11 @@ def imports_only_what_setup_cfg_declares(path: str, text: str) -> list[str]:
     elif path.startswith("demos/"):
         allowed = RUN | {"scratchgen", "demos"}
     else:
-        allowed = TEST | {"scratchgen", "demos", "tests"} | (PEERS if path.startswith("tests/bench/") else set())
+        allowed = (
+            TEST
+            | {"scratchgen", "demos", "tests"}
+            | (PEERS if path.startswith(("tests/bench/", "tests/interop/")) else set())
+        )
     allowed |= sys.stdlib_module_names
     return [f"{path}:{line}: {name}" for line, name, _ in imports(path, text) if name.split(".")[0] not in allowed]
 
@@ -236,6 +240,7 @@ INNOCENT = [
     ),
     ("scratchgen/__init__.py", '"""Doc."""\nfrom .autodiff import Tensor\nfrom scratchgen import nn'),
     ("demos/a.py", "import matplotlib.pyplot as plt\nfrom scratchgen.nn import Linear\ndef f(): ..."),
+    ("tests/interop/a.py", "import torch, jax"),
     ("tests/bench/a.py", "import torch, jax\nimport tests.bench.b\nfrom .c import d" + "\n" * LONGEST),
 ]
 
