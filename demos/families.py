@@ -1,4 +1,4 @@
-"""The four families of the lecture on the same data: the picture at the top of the README.
+"""The four families of the lecture on the same data: the picture at the top of the README, where it has fewer colours.
 
 Above, the two moons, whose density is known: a VAE, a mixture of Gaussians for each number given those before, a flow
 and a diffusion model, with how many nats each loses to the entropy. Below, the 8 × 8 digits, and what the same four
@@ -23,7 +23,7 @@ from scratchgen.latent import IWAE, GaussianLikelihood
 from scratchgen.nn import MLP
 
 TITLE = "Four families, the same data"
-SECONDS, QUICK_SECONDS = 90, 30
+SECONDS, QUICK_SECONDS = 120, 50
 TOY = TwoMoons(std=0.1)
 POINTS, IMAGES, TEST = 2000, 25, 4000
 DENSITIES = (0.02, 0.1, 0.3, 0.6)  # of the true density, whose contours are drawn
@@ -46,7 +46,7 @@ class Learned(NamedTuple):
 
 
 def moons_by_vae(steps: int, rng: np.random.Generator) -> Learned:
-    """Trained on the bound of ten weights; log p(x) by 300, which is a bound too, so the gap is at most what it says."""
+    """Trained on the bound of ten weights; the gap is that of the bound of 300, and so at most what it says."""
     encoder, decoder = MLP([2, 128, 128, 4], rng, "tanh"), MLP([2, 128, 128, 4], rng, "tanh")
     model = IWAE(encoder, decoder, GaussianLikelihood(2), latent=2, samples=10)
     fit_or_stop(model, drawn(rng), lr=3e-3, steps=steps, rng=rng, batch_size=256, clip=10.0)

@@ -1,31 +1,96 @@
-"""What the README shows is true: its example runs and prints what it says, and its paths and commands exist."""
+"""What the README shows is true: its examples run and print what they say, and its paths, commands and figures hold."""
 
+import importlib
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from demos.__main__ import DEMOS
+from tests.demos.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+def rows(start, stop):
+    """The cells of all rows of the tables between two headings; a bar in an equation is written \\|."""
+    part = TEXT[TEXT.index(start) : TEXT.index(stop)]
+    lines = [line[1:-1].replace(r"\|", "¦") for line in part.split("\n") if line.startswith("| ")]
+    tables = [[cell.strip() for cell in re.split(r" \|(?: |$)", line)] for line in lines]
+    heads = [i for i, (_, below) in enumerate(pairwise(tables)) if below[0].startswith("---")]
+    return [cells for i, cells in enumerate(tables) if i not in heads and i - 1 not in heads]
+
+
+def named(cell):
+    """What a cell names in code spans."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+LECTURE = rows("## From the lecture", "## How to read")
+TRUTHS = {name: [] for name in DEMOS}  # what the first demo of a row has to print
+for *_, run, truth in LECTURE:
+    TRUTHS[named(run)[0]] += re.findall(r"\*\*(.+?)\*\*", truth)
+
+
+# -- what it runs ------------------------------------------------------------------------------------------------------
 
 
 def test_the_example_prints_what_it_says(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    exec(compile(code, "README.md", "exec"), {})
+    exec(compile(BLOCKS[0], "README.md", "exec"), {})
     gradient, elbo, image = capsys.readouterr().out.split("\n", 2)
-    assert gradient in code
+    assert gradient in BLOCKS[0]
     # The last digits depend on the machine's rounding; a model that knows nothing has −64 log 17 = −181.
     assert abs(float(elbo) - -102) < 3
     image = np.array([[int(n) for n in re.findall(r"\d+", row)] for row in image.strip().split("\n")])
     assert image.shape == (8, 8) and 0 <= image.min() and image.max() <= 16
 
 
+def test_the_exercise(capsys):
+    exec(compile(BLOCKS[1], "README.md", "exec"), {})
+    assert capsys.readouterr().out == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("np.sum(mean", "np.mean(mean"),
+        ("- logvar", "+ logvar"),
+        ("logvar - 1", "logvar"),
+        ("return kl(", "return -kl("),
+        # Detached, its values are right and its derivatives are not.
+        ("return 0.5 * np.sum(mean**2", "return 0.5 * np.sum(np.asarray(getattr(mean, 'data', mean))**2"),
+    ],
+)
+def test_the_exercise_refuses(right, wrong, capsys):
+    code = BLOCKS[1].replace(right, wrong, 1)
+    assert code != BLOCKS[1]
+    try:
+        exec(compile(code, "README.md", "exec"), {})
+    except AssertionError:  # GradientError is one
+        return
+    assert capsys.readouterr().out == "False\n"
+
+
+def test_the_other_block_is_for_pytorch():
+    """It is run by tests/interop/test_torch.py."""
+    assert len(BLOCKS) == 3 and "import torch" in BLOCKS[2]
+
+
+# -- what it names -----------------------------------------------------------------------------------------------------
+
+
 def test_the_paths_exist():
     for path in re.findall(r"`([\w/]+(?:/|\.py|\.md))`", TEXT.replace("`mine.py`", "")):
-        roots = ("", "scratchgen", "scratchgen/autodiff", "scratchgen/latent")
-        assert any((ROOT / root / path).exists() for root in roots), path
+        assert (ROOT / path).exists() or (ROOT / "scratchgen" / path).exists(), path
+
+
+def test_the_pictures_are_there_and_small():
+    for path in re.findall(r"!\[.+?\]\((.+?)\)", TEXT):
+        assert 10_000 < (ROOT / path).stat().st_size < 150_000, path
 
 
 def test_the_commands_exist():
@@ -36,3 +101,65 @@ def test_the_commands_exist():
 
 def test_the_table_has_every_demo_and_no_other():
     assert set(re.findall(r"`(page\d\d_\w+)`", TEXT)) == set(DEMOS)
+    assert {name for *_, run, _ in LECTURE for name in named(run)} == set(DEMOS)
+
+
+def test_each_row_has_an_equation_sources_and_a_demo():
+    for page, says, equation, read, run, truth in LECTURE:
+        assert re.fullmatch(r"\d+|–", page) and says and equation and truth
+        assert named(read) and all((ROOT / "scratchgen" / path).is_file() for path in named(read))
+        assert all((ROOT / "demos" / f"{name}.py").is_file() for name in named(run))
+
+
+def test_the_way_through_the_source_takes_two_hours():
+    """At 10 to 25 lines a minute, which is how fast one reads what is half prose."""
+    minutes = 0
+    for _, read, time, _ in rows("## How to read", "## Common mistakes"):
+        (path,) = named(read)
+        lines = len((ROOT / "scratchgen" / path).read_text(encoding="utf-8").splitlines())
+        assert 10 <= lines / int(time) <= 25, (path, lines)
+        minutes += int(time)
+    assert minutes == 120
+
+
+def test_the_museum_has_each_of_the_mistakes():
+    mistakes = rows("## Common mistakes", "## Use it in an exercise")
+    assert len(mistakes) >= 12
+    for _, _, planted in mistakes:
+        file, name = re.fullmatch(r"`(\w+)`: (.+)", planted).groups()
+        source = (ROOT / f"tests/museum/test_{file}.py").read_text(encoding="utf-8")
+        assert f'"{name}"' in source or f"def {name}(" in source, planted
+
+
+# -- what it says is true ----------------------------------------------------------------------------------------------
+
+
+def seconds(name):
+    """How long a demo says that it takes, in short."""
+    module = importlib.import_module(f"demos.{name}")
+    return getattr(module, "QUICK_SECONDS", module.SECONDS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if seconds(name) < 3 else pytest.mark.slow)
+        for name in TRUTHS
+        if seconds(name) <= 5 and TRUTHS[name]
+    ],
+)
+def test_a_demo_prints_the_truths(name):
+    """Those in bold; demos of more than five seconds have their own tests only."""
+    stage = Recorder()
+    stage.quick = True
+    importlib.import_module(f"demos.{name}").run(stage, seed=0)
+    stage.close()
+    printed = " ".join(stage.results)
+    for truth in TRUTHS[name]:
+        number = re.escape(truth.replace("−", "-"))
+        assert re.search(rf"(?<![\d.]){number}(?!\d|\.\d)", printed), (truth, printed)
+
+
+def test_most_rows_have_a_truth():
+    without = {name for name, truths in TRUTHS.items() if not truths}
+    assert without <= {"page11_maf_iaf"}

@@ -1,10 +1,12 @@
 """Weights that ``state()`` gives work in PyTorch: the same networks there, under the same names, give the same numbers.
 
-What differs is how weights lie in memory, and what they are called; ``to_torch`` is all there is to it. The numbers
-agree to the rounding of float64, the gradients too. Skipped where PyTorch is not installed.
+What differs is how weights lie in memory, and what they are called; ``to_torch``, in the README, is all there is to it.
+The numbers agree to the rounding of float64, the gradients too. Skipped where PyTorch is not installed.
 """
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,20 +19,19 @@ torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
-RENAMED = {"W": "weight", "b": "bias", "gain": "weight"}
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def to_torch(state):
-    """A ``state_dict``: affine weights (in, out) become (out, in), those of images (height, width, in, out) become
-    (out, in, height, width); embeddings stay as they are, and so do biases and gains.
-    """
+def readme_function(name):
+    """What the README defines under this name, in the block of Python that imports torch."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = [block for block in blocks if "import torch" in block]
     found = {}
-    for name, array in state.items():
-        *path, last = name.split(".")
-        if last == "W" and not {"embedding", "places"} & set(path):
-            array = array.T if array.ndim == 2 else array.transpose(3, 2, 0, 1)
-        found[".".join([*path, RENAMED.get(last, last)])] = torch.tensor(array)
-    return found
+    exec(compile(code, "README.md", "exec"), found)
+    return found[name]
+
+
+to_torch = readme_function("to_torch")
 
 
 def loaded(model, network):
