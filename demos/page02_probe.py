@@ -97,8 +97,10 @@ def draw_accuracies(stage: Stage, scores: dict[str, np.ndarray], models: int, dr
         "page02_probe",
         "A linear probe",
         "p(y = c | h) = softmax(h W + b)_c",
-        f"Mean and standard deviation over {models * draws} runs: {models} VAEs, and for each {draws} choices of the "
-        "digits that are labelled. With all 1,000 labels there is no choice, so there only the VAEs differ.",
+        "A linear classifier reads the pixels, their 16 principal axes, or what a VAE has learned without labels: its "
+        "code of 16 numbers, or the layer before that; and the code before training. Mean and standard deviation over "
+        f"{models * draws} runs: {models} VAE{'s' * (models > 1)}, and {draws} choices of the digits that are "
+        "labelled; with all 1,000 there is no choice.",
     )
 
 

@@ -116,11 +116,13 @@ def run(stage: Stage, seed: int) -> None:
         errors = np.array([row[name][1:4] for row in rows])
         error, stated, known = np.where(errors > 1e-6, errors, np.nan).T
         axes[1].plot(DIMS, error, label=f"true error, {label}", linewidth=0, **of)
-        axes[1].plot(DIMS, stated, color=COLOURS[name], linewidth=1, label="error that it states")
-        axes[1].plot(DIMS, known, color=COLOURS[name], linestyle="--", linewidth=1, label="exact, of p̂/p(x)")
+        axes[1].plot(DIMS, stated, color=COLOURS[name], linewidth=1)
+        axes[1].plot(DIMS, known, color=COLOURS[name], linestyle="--", linewidth=1)
         more = f" (infinitely many beyond {finite})" if name == "mean field" else ""
         axes[2].plot(DIMS, [row[name].needed for row in rows], linestyle="--", label=label + more, **of)
     axes[0].plot(DIMS, exact, "k--", linewidth=1, label="exact", zorder=5)
+    axes[1].plot([], [], color="0.4", linewidth=1, label="error that it states")
+    axes[1].plot([], [], color="0.4", linestyle="--", linewidth=1, label="exact, of p̂/p(x)")
     axes[0].set(ylabel="mean log p(x), nats", title="1,000 samples")
     axes[1].set(yscale="log", ylim=(5e-4, None), ylabel="root mean square, nats", title="How far off, and how sure")
     axes[2].set(yscale="log", ylabel="samples", title="Samples for an error of 10 %")

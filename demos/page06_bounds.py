@@ -106,7 +106,7 @@ def run(stage: Stage, seed: int) -> None:
     means.axhline(-biased_limit(), color="k", linestyle=":", linewidth=1.2, label="E of the path under the posterior")
     means.plot([], [], "k--", linewidth=1.2, label="exact for K = 1, 2, 3, by nodes")
     ratios.plot([], [], "k--", linewidth=1.2, label="exact for K = 1, 2, 3, by nodes")
-    for power, level, label in ((0.5, 0.6, "slopes for large K: √K and 1/√K"), (-0.5, 0.25, None)):
+    for power, level, label in ((0.5, 0.6, "for large K as √K and 1/√K, at any height"), (-0.5, 0.25, None)):
         ratios.plot(fine, level * fine**power, "k-.", linewidth=1.2, label=label)
     means.set(title="Mean of the gradient", xlabel="K", ylabel="−gradient to the mean of q", ylim=(2e-3, 2))
     ratios.set(title="Signal to noise", xlabel="K", ylabel="|mean| / standard deviation", ylim=(0.015, 150))

@@ -195,7 +195,7 @@ def draw_coin(stage: Stage, rng: np.random.Generator) -> None:
         "Dots are measured (bars: five standard errors), dashed lines are integrals and sums. Relaxed gradients are "
         "biased: less so at low temperatures, where they are noisier. That their lines cross the truth at a high one "
         "is chance. The score function is unbiased; with one of two samples left out it is, for this f, less noisy "
-        "than the relaxed ones wherever their bias falls with the temperature.",
+        "than the relaxed ones at any temperature low enough for their bias to fall with it.",
     )
 
 

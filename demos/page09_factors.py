@@ -156,7 +156,11 @@ def draw_traversals(stage: Stage, model: VAE, order: np.ndarray) -> None:
         with no_grad():
             images = model.decode(z).mean.data.reshape(-1, 8, 8)
         plotting.image_grid(images, ax, columns=len(steps))
-        ax.set_title(f"z{j + 1}", fontsize=9, loc="left", pad=2)
+        for left in range(0, 9 * len(steps), 9):  # images of 8 pixels and a gap: a frame, since most of them is white
+            ax.add_patch(
+                plt.Rectangle((left - 0.5, -0.5), 8, 8, fill=False, edgecolor="0.8", linewidth=0.8, clip_on=False)
+            )
+        ax.set_title(f"z{j + 1}", fontsize=9, loc="left", pad=4)
     stage.save(
         figure,
         "page09_traversals",

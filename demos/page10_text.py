@@ -39,7 +39,8 @@ def run(stage: Stage, seed: int, file: Path | None = None) -> None:
         "How much memory does a model need?",
         "−1/N Σ_t log p(x[t] | x[t−n+1..t−1])",
         "Nats per symbol of fresh data. Left: a Markov source of order 2; n = 3 comes down to its entropy rate. Right: "
-        "a real text. Guessing by shorter contexts (interpolated) makes more of a long memory.",
+        "a real text. With a long memory most contexts are new: there, to guess by shorter ones (interpolated) is "
+        "better than to hold all symbols as likely (add).",
     )
 
 

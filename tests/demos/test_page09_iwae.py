@@ -101,5 +101,9 @@ def test_the_claims(seed):
         line.get_ydata()[0] for line in stage.figures["page09_iwae"].axes[0].lines if line.get_linestyle() == "--"
     ]
     np.testing.assert_allclose(dashed, log_p(1.5), atol=1e-6)
+    arrows = [float(text.get_text()) for text in stage.figures["page09_iwae"].axes[0].texts]
+    np.testing.assert_allclose(arrows, [both[0]], atol=0.051)  # the dot below the picture
+    labels = stage.figures["page09_gradients"].axes[0].get_legend_handles_labels()[1]
+    assert len(labels) == len(set(labels)) == 3
     for figure in stage.figures.values():
         plt.close(figure)
