@@ -14,10 +14,13 @@ import pytest
 
 from scratchgen.exercises.kit import Exercise, Student, Verdict, exercises
 from scratchgen.exercises.kit.exercise import FAILED, NOT_WRITTEN, PASSED
-from scratchgen.exercises.kit.source import LONGEST, bodies, learners_part
+from scratchgen.exercises.kit.source import END, LONGEST, bodies, learners_part
+from tests.exercises.spoilers import SPOILERS, Spoiled
 
 EXERCISES = list(exercises().values())
 FEW_WRONG_ANSWERS: dict[int, str] = {}  # number of an exercise with less than 5, and why there are no more
+# (number of an exercise, spoiler): why its check cannot notice that; see `spoilers`.
+UNSPOILED: dict[tuple[int, str], str] = {}
 LEAST_WRONG_ANSWERS = 5
 MOST_CALLS = 1_000_000  # of Python and C functions, by a check of the solution: about a second
 
@@ -69,6 +72,33 @@ def test_a_function_that_always_returns_the_same_fails(exercise, value):
         if name in exercise.functions
     }
     assert exercise.verdict(Student({**exercise.names(exercise.solution), **replaced})).status == FAILED
+
+
+@every
+@pytest.mark.parametrize("spoiler", SPOILERS)
+def test_a_right_answer_that_is_spoiled_fails(exercise, spoiler):
+    if (exercise.number, spoiler) in UNSPOILED:
+        pytest.skip(UNSPOILED[exercise.number, spoiler])
+    names = exercise.names(exercise.solution)
+    for name in exercise.functions:
+        if not inspect.isclass(names[name]):
+            spoiled = Spoiled(names[name], SPOILERS[spoiler]())
+            failure = exercise.failure(Student({**names, name: spoiled}))
+            assert failure is not None or not spoiled.applied, f"{name} passes although: {spoiler}"
+            assert spoiled.applied or spoiler != "the first answer always", f"{name} is asked one question only"
+
+
+@every
+def test_the_check_compares_with_something_else_than_the_solution(exercise):
+    """Below the learner's part the functions' own names occur in ``WRONG`` only: the check asks ``student.name``."""
+    start = exercise.text[: exercise.text.index(END)].count("\n")
+    below = [node for node in ast.parse(exercise.text).body if node.lineno > start]
+    wrong = [
+        node for node in below if isinstance(node, ast.Assign | ast.AnnAssign) and "WRONG" in ast.unparse(node)[:8]
+    ]
+    assert wrong
+    used = {name.id for node in below if node not in wrong for name in ast.walk(node) if isinstance(name, ast.Name)}
+    assert not used & set(exercise.functions)
 
 
 @every

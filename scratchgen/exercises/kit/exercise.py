@@ -16,7 +16,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from scratchgen.exercises.kit.failure import Failure, NotWritten, same
+from scratchgen.exercises.kit.failure import NOTHING, Failure, NotWritten, same
 from scratchgen.exercises.kit.judge import Student, raised
 from scratchgen.exercises.kit.source import (
     SOLUTION,
@@ -154,7 +154,7 @@ class Exercise:
         """The known wrong answers that fail in the same case with the same result."""
         if failure.mistake is not None:
             return (failure.mistake,)
-        if isinstance(failure, NotWritten):
+        if isinstance(failure, NotWritten) or failure.got is NOTHING:
             return ()
         found = []
         for mistake in self.wrong:

@@ -79,8 +79,16 @@ def show(x: Any) -> str:
     >>> show(np.arange(3.0)), show([1, None]), show(np.float64(0.5))
     ('[0., 1., 2.]  (shape (3,))', '[1, None]', '0.5')
     """
+    try:
+        return shown(x)
+    except Exception:  # whatever a learner returned: its own __repr__ may fail
+        return f"a {type(x).__name__} that cannot be shown"
+
+
+def shown(x: Any) -> str:
+    """See ``show``; raises what ``repr`` does."""
     if isinstance(x, Tensor):
-        return f"Tensor {show(x.data)}"
+        return f"Tensor {shown(x.data)}"
     if isinstance(x, np.ndarray):
         text = np.array2string(x, separator=", ", precision=5, threshold=MANY, edgeitems=2, max_line_width=90)
         return f"{text}  (shape {x.shape})" if x.ndim else text
@@ -88,7 +96,7 @@ def show(x: Any) -> str:
         x = x.item()
     if isinstance(x, tuple | list) and any(isinstance(item, np.ndarray | Tensor) for item in x):
         opening, closing = "()" if isinstance(x, tuple) else "[]"
-        return opening + ",\n ".join(show(item) for item in x) + closing
+        return opening + ",\n ".join(shown(item) for item in x) + closing
     if callable(x):
         return getattr(x, "__name__", type(x).__name__)
     text = repr(x)

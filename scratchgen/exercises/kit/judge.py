@@ -145,7 +145,8 @@ def equal(
     if infinite.any():
         raise Failure(f"{name} gave an infinite number{where(infinite)}.", **show_all)
     with np.errstate(invalid="ignore"):  # inf − inf, where both are the same infinite number
-        close = (value == truth) | (np.abs(value - truth) <= tol * (1 + np.abs(truth)))
+        near = np.isfinite(truth) & (np.abs(value - truth) <= tol * (1 + np.abs(truth)))
+    close = near | (value == truth)
     if not close.all():
         raise Failure(f"{VALUE_IS_WRONG}{where(~close)}.", **show_all)
 
