@@ -48,6 +48,12 @@ Checks are seeded (``np.random.default_rng``), take well below a second, and giv
 functions with state are called through ``call`` too: ``call(student.Adam, {"lr": 0.1}, "case")``, then
 ``call(adam.step, {"grads": g}, "case")``.
 
-``pytest tests/exercises -k ex11`` tests an exercise and all its wrong answers, and
-``pytest scratchgen/exercises/ex11_kl_gaussians.py`` the examples in its docstrings.
+``pytest tests/exercises -k ex11`` tests an exercise and all its wrong answers. It also spoils the solution in ways that
+every check has to notice: a thousandth too large, one NaN, an axis too many, always the first answer, inputs changed.
+Where a check cannot notice one of them by its nature, ``UNSPOILED`` in ``tests/exercises/test_exercises.py`` says why.
+``pytest scratchgen/exercises/ex11_kl_gaussians.py`` tests the examples in the docstrings, and
+``python -m scratchgen exercises mistakes 11`` prints what learners will see.
+
+To begin with a complete, small exercise: ``python -m scratchgen exercises new NAME``. For use in class, in notebooks and
+in pytest see ``kit.teaching``.
 """
