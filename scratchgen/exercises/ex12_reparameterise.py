@@ -89,12 +89,15 @@ def check(student: Student) -> None:
     )
 
 
+def data_of(x: Any) -> np.ndarray:
+    """The array in a Tensor, or the array itself."""
+    return x.data if isinstance(x, Tensor) else x
+
+
 WRONG: Wrong = {
     "taking e^logvar, the variance, for the standard deviation": change("0.5 * logvar", "logvar"),
     "drawing its own noise": change("* eps", "* np.random.default_rng().standard_normal(eps.shape)"),
-    "cutting the gradient, by .data": lambda mean, logvar, eps: reparameterise(
-        *(t.data if isinstance(t, Tensor) else t for t in (mean, logvar)), eps
-    ),
+    "cutting the gradient, by .data": lambda mean, logvar, eps: reparameterise(data_of(mean), data_of(logvar), eps),
     "taking logvar itself for the standard deviation": change("np.exp(0.5 * logvar)", "logvar"),
     "taking half of the logarithm for the standard deviation": change("np.exp(0.5 * logvar)", "0.5 * logvar"),
     "forgetting the mean": change("mean + ", ""),

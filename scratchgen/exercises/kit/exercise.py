@@ -156,12 +156,13 @@ class Exercise:
             return (failure.mistake,)
         if isinstance(failure, NotWritten) or failure.got is NOTHING:
             return ()
-        found = []
-        for mistake in self.wrong:
-            other = self.failure(self.wrong_answer(mistake))
-            if other is not None and other.case == failure.case and same(other.got, failure.got):
-                found.append(mistake)
-        return tuple(found)
+        alike = (k for k, f in self.known_failures.items() if f and f.case == failure.case and same(f.got, failure.got))
+        return tuple(alike)
+
+    @cached_property
+    def known_failures(self) -> dict[str, Failure | None]:
+        """How each known wrong answer fails; kept, for checks are seeded. None would be a defect."""
+        return {mistake: self.failure(self.wrong_answer(mistake)) for mistake in self.wrong}
 
     def verdict(self, student: Student) -> Verdict:
         """Check an answer, and name its mistake if it is a known one."""
