@@ -9,11 +9,7 @@ COUNTS = pytest.StashKey[dict[str, Counter[str]]]()
 
 
 def lines(texts: list[tuple[str, str]], counts: dict[str, Counter[str]]) -> list[tuple[str, str]]:
-    """Each title with its text; that of counts names them in the order in which they came.
-
-    >>> lines([("a", "text")], {"b": Counter(checks=1200, caught=3)})
-    [('a', 'text'), ('b', 'checks 1,200 · caught 3')]
-    """
+    """Each title with its text; that of counts names them in the order in which they came."""
     return [
         *texts,
         *((title, " · ".join(f"{name} {n:,}" for name, n in found.items())) for title, found in counts.items()),

@@ -106,7 +106,13 @@ def test_counts_of_all_processes_are_added():
     one = whole(counts={"check": {"planted": 1000, "caught": 2}}, outcomes={"passed": 1200, "deselected": 7})[1]
     two = whole(counts={"check": {"caught": 3, "alarms": 0}}, texts=[("a", "text")], outcomes={"passed": 1})[1]
     assert summary([one, two]) == "a: text\ncheck: planted 1,000 · caught 5 · alarms 0\n1,201 passed"
-    assert lines([], {"check": Counter(planted=1)}) == [("check", "planted 1")]
+
+
+def test_lines_name_what_is_counted():
+    assert lines([("a", "text")], {"b": Counter(checks=1200, caught=0)}) == [
+        ("a", "text"),
+        ("b", "checks 1,200 · caught 0"),
+    ]
 
 
 def test_failures_begin_behind_the_dots():

@@ -1,5 +1,6 @@
 """``python -m demos``: what is chosen, in which order, and what becomes of demos that fail, die or are interrupted."""
 
+import doctest
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from demos import __main__ as demos
+from demos import processes
 from demos.__main__ import Report, choose, in_starting_order, parse
 from demos.contents import DEMOS
 from demos.processes import Outcome, Task, cores
@@ -182,6 +185,12 @@ def test_failures_are_told_in_words():
         (-64, "was killed by signal 64" if 64 not in set(signal.Signals) else "was killed by SIGRTMAX"),
     ):
         assert Outcome(task, code, "", 1.0).failure == told
+
+
+@pytest.mark.parametrize("module", [demos, processes])
+def test_the_examples_of_the_docstrings(module):
+    failed, attempted = doctest.testmod(module)
+    assert failed == 0 < attempted
 
 
 def test_there_is_a_core():
