@@ -98,7 +98,10 @@ def show(outcomes: list[Outcome]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tests; the exit code is 0 if all of them ran and passed."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.jobs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m tests.jobs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # what begins like an option of ours may be pytest's
     )
     parser.add_argument("--jobs", type=int, default=min(cores(), MOST_JOBS), metavar="N", help="how many processes")
     options, arguments = parser.parse_known_args(argv)

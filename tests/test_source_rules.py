@@ -9,7 +9,8 @@ import configparser
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -65,24 +66,29 @@ class Import(NamedTuple):
     lazy: bool  # in a function or for the type checker only, so not run by importing the file
 
 
-def imports(path: str, text: str) -> Iterator[Import]:
-    package = PurePosixPath(path).parent.parts
+@cache
+def imports(path: str, text: str) -> list[Import]:
+    package, found = PurePosixPath(path).parent.parts, list[Import]()
 
-    def visit(node: ast.AST, lazy: bool) -> Iterator[Import]:
+    def visit(node: ast.AST, lazy: bool) -> None:
         if isinstance(node, ast.Import):
-            yield from (Import(node.lineno, alias.name, lazy) for alias in node.names)
+            found.extend(Import(node.lineno, alias.name, lazy) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) + 1 - node.level] if node.level else ()
             module = ".".join((*start, *filter(None, [node.module])))
-            yield from (Import(node.lineno, f"{module}.{alias.name}", lazy) for alias in node.names)
+            found.extend(Import(node.lineno, f"{module}.{alias.name}", lazy) for alias in node.names)
         elif isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-            yield from (found for child in node.body for found in visit(child, True))
-            yield from (found for child in node.orelse for found in visit(child, lazy))
-        else:
+            for child in node.body:
+                visit(child, True)
+            for child in node.orelse:
+                visit(child, lazy)
+        elif not isinstance(node, ast.expr):  # no expression imports anything
             lazy = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            yield from (found for child in ast.iter_child_nodes(node) for found in visit(child, lazy))
+            for child in ast.iter_child_nodes(node):
+                visit(child, lazy)
 
-    return visit(ast.parse(text), False)
+    visit(ast.parse(text), False)
+    return found
 
 
 def inside(name: str, packages: tuple[str, ...]) -> bool:
