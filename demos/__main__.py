@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 
 from demos.chapters import kept
@@ -144,18 +145,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the chosen demos; the exit code is 1 if one fails."""
-    options = parse(argv)
-    chosen = {name: about(name) for name in options.names}
-    if options.list:
-        for name, demo in chosen.items():
-            quick = f", {demo.quick_seconds} s with --quick" if demo.quick_seconds < demo.seconds else ""
-            print(f"{name:{max(map(len, chosen))}} {demo.title} (about {demo.seconds} s{quick})")
-        return 0
+def tasks_of(chosen: dict[str, About], options: argparse.Namespace) -> list[Task]:
+    """The command of each demo, as one would type it, but that it leaves the gallery to us."""
     settings = ["--seed", str(options.seed), "--quick" if options.quick else "--full", "--out", str(options.out)]
     settings += ["--no-index", *(["--show"] if options.show else [])]
-    tasks = [
+    return [
         Task(
             name,
             [sys.executable, "-m", f"demos.{name}", *settings],
@@ -163,24 +157,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         for name, demo in chosen.items()
     ]
-    jobs = 1 if options.show else min(options.jobs or min(cores(), MOST_JOBS), len(tasks))
-    report, start = Report(tasks, jobs), time.perf_counter()
-    length = "in short" if options.quick else "at full length"
-    print(f"{len(tasks)} demo{'s' * (len(tasks) != 1)} {length}, {jobs} at a time")
+
+
+def run(tasks: Sequence[Task], jobs: int, out: Path) -> int:
+    """Run the tasks and make the gallery; the exit code is 1 if one fails."""
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     exit_on_sigterm()
+    report, start = Report(tasks, jobs), time.perf_counter()
     try:
         with closing(side_by_side(in_starting_order(tasks, jobs), jobs, report.started, report.watch)) as outcomes:
             for outcome in outcomes:
                 report.ended(outcome)
-                write_index(kept(options.out), options.out)
+                if len(report.done) == 1:  # something to look at already; each time would take a minute in all
+                    write_index(kept(out), out)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; what was finished is in {options.out}", file=sys.stderr)
+        print(f"\ninterrupted; what was finished is in {out}", file=sys.stderr)
         return 130  # as a shell reports of a program that Ctrl-C ended: 128 + SIGINT
+    finally:
+        index = write_index(kept(out), out)
     failed = report.failures()
     print(f"{len(tasks) - len(failed)} of {len(tasks)} demos in {duration(time.perf_counter() - start)}")
-    print(f"wrote {write_index(kept(options.out), options.out)}")
+    print(f"wrote {index}")
     return 1 if failed else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """List or run the chosen demos; the exit code is 1 if one fails."""
+    options = parse(argv)
+    chosen = {name: about(name) for name in options.names}
+    if options.list:
+        for name, demo in chosen.items():
+            quick = f", {demo.quick_seconds} s with --quick" if demo.quick_seconds < demo.seconds else ""
+            print(f"{name:{max(map(len, chosen))}} {demo.title} (about {demo.seconds} s{quick})")
+        return 0
+    tasks = tasks_of(chosen, options)
+    jobs = 1 if options.show else min(options.jobs or min(cores(), MOST_JOBS), len(tasks))
+    length = "in short" if options.quick else "at full length"
+    print(f"{len(tasks)} demo{'s' * (len(tasks) != 1)} {length}, {jobs} at a time")
+    return run(tasks, jobs, options.out)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,7 @@ def test_an_interruption_ends_all_processes_and_keeps_what_is_done(package, tmp_
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
     assert set(chapters(tmp_path)) == {"page02_two"}
+    assert "still there" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_names_are_beginnings_or_files_in_page_order():
