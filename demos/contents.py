@@ -18,6 +18,7 @@ DEMOS = [
     "page08_kl",
     "page08_linear_vae",
     "page09_vae",
+    "page09_explore",
     "page09_iwae",
     "page09_collapse",
     "page09_factors",

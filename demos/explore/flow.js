@@ -28,19 +28,17 @@ function exploreFlow(json, { contour, std }) {
     return { centre, half: 0.54 * Math.max(high[0] - low[0], high[1] - low[1]) };
   });
 
-  const mix = (p, q, part) => p.map((value, axis) => (1 - part) * value + part * q[axis]);
-
   /** The place of a path after `layers` layers; between two of them on a straight line. */
   function placeAt(path) {
     const layer = Math.min(Math.floor(layers), last - 1);
-    return mix(path[layer], path[layer + 1], layers - layer);
+    return blend(path[layer], path[layer + 1], layers - layer);
   }
 
   function windowAt() {
     const layer = Math.min(Math.floor(layers), last - 1);
     const [before, after] = [windows[layer], windows[layer + 1]];
-    const [half] = mix([before.half], [after.half], layers - layer);
-    return { centre: mix(before.centre, after.centre, layers - layer), half };
+    const [half] = blend([before.half], [after.half], layers - layer);
+    return { centre: blend(before.centre, after.centre, layers - layer), half };
   }
 
   /** Lines, samples and the points a, b and z_t on one canvas; `place` takes a path to what is shown of it. */
@@ -62,17 +60,17 @@ function exploreFlow(json, { contour, std }) {
     stroke(context, between.map(shown), colour("ink"), 2);
     ring(context, shown(between[0]), colour("ink"), "a");
     ring(context, shown(between[between.length - 1]), colour("ink"), "b");
-    ring(context, shown(throughFlow(mix(ends.a, ends.b, t), flow).places), colour("mark"));
+    ring(context, shown(throughFlow(blend(ends.a, ends.b, t), flow).places), colour("mark"));
     return { context, toPixels };
   }
 
   const show = redrawn(() => {
     const cloud = paths(noise.map((z) => z.map((value) => temperature * value)));
-    const between = paths(parts(120).map((part) => mix(ends.a, ends.b, part)));
+    const between = paths(parts(400).map((part) => blend(ends.a, ends.b, part)));
     drawPlane("noise", { centre: [0, 0], half: reach }, (path) => path[0], grid, cloud, between);
     const { context, toPixels } = drawPlane("data", windowAt(), placeAt, grid, cloud, between);
     if (layers === last) contour.forEach((line) => stroke(context, line.map(toPixels), colour("ink"), 1.5, [5, 4]));
-    const z = mix(ends.a, ends.b, t);
+    const z = blend(ends.a, ends.b, t);
     const { places, logProb } = throughFlow(z, flow);
     const text = (point) => `(${point.map(tidy).join(", ")})`;
     byId("flow-status").textContent =

@@ -1,4 +1,4 @@
-"""The explorer as one page for any browser: text, style, scripts and weights in a single file, nothing to be fetched."""
+"""The explorer as one page for any browser: text, style, scripts and weights in a single file, without network."""
 
 from __future__ import annotations
 

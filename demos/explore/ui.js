@@ -15,6 +15,11 @@ function rgb(hex) {
   return digits.map((pair) => parseInt(pair, 16));
 }
 
+/** (1 − part) p + part q. */
+function blend(p, q, part) {
+  return p.map((value, i) => (1 - part) * value + part * q[i]);
+}
+
 /** An emptied canvas, as fine as the screen: its context and its size, both in CSS pixels. */
 function emptied(canvas) {
   const { clientWidth: width, clientHeight: height } = canvas;
@@ -36,9 +41,7 @@ function image(values, columns, top) {
   const pixels = new ImageData(small.width, small.height);
   const [paper, ink] = [rgb(colour("paper")), rgb(colour("ink"))];
   values.forEach((value, i) => {
-    const part = Math.min(value / top, 1);
-    for (let c = 0; c < 3; c++) pixels.data[4 * i + c] = paper[c] + part * (ink[c] - paper[c]);
-    pixels.data[4 * i + 3] = 255;
+    pixels.data.set([...blend(paper, ink, Math.min(value / top, 1)), 255], 4 * i);
   });
   small.getContext("2d").putImageData(pixels, 0, 0);
   return small;

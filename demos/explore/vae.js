@@ -4,7 +4,7 @@
 function exploreVae(json, { points, labels }) {
   const vae = readVae(json);
   const { side, levels } = vae;
-  const [reach, tiles, across] = [3, 21, 13];
+  const [reach, tiles, across] = [3, 15, 13];
   // tab10 of matplotlib, the colours of the classes in all pictures of the demos
   const classes = "#1f77b4 #ff7f0e #2ca02c #d62728 #9467bd #8c564b #e377c2 #7f7f7f #bcbd22 #17becf".split(" ");
   const random = uniforms(0);
@@ -13,22 +13,21 @@ function exploreVae(json, { points, labels }) {
   let noise = newNoise(); // is kept while z moves: then all that changes is what z does
   let pixel = 3 * side + 3;
 
-  /** The means of p(x | z) side by side: `rows` × `columns` codes, given by their place in the picture. */
-  function sheet(rows, columns, codeAt) {
-    const values = new Array(rows * columns * side * side);
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        decode(codeAt(row, column), vae).forEach((probabilities, j) => {
+  /** The means of p(x | z) of tiles × tiles codes as one image, row by row: z₁ grows to the right, z₂ upwards. */
+  function allTiles() {
+    const middle = (i) => reach * (((i + 0.5) * 2) / tiles - 1);
+    const values = new Array((tiles * side) ** 2);
+    for (let row = 0; row < tiles; row++) {
+      for (let column = 0; column < tiles; column++) {
+        decode([middle(column), -middle(row)], vae).forEach((probabilities, j) => {
           const y = row * side + Math.floor(j / side);
-          values[y * columns * side + column * side + (j % side)] = mean(probabilities);
+          values[y * tiles * side + column * side + (j % side)] = mean(probabilities);
         });
       }
     }
     return values;
   }
-
-  const middle = (i) => reach * (((i + 0.5) * 2) / tiles - 1);
-  const manifold = sheet(tiles, tiles, (row, column) => [middle(column), -middle(row)]);
+  const manifold = allTiles();
 
   function drawPlane() {
     const { context, width, height } = emptied(byId("plane"));
@@ -42,8 +41,9 @@ function exploreVae(json, { points, labels }) {
       context.font = "bold 11px system-ui, sans-serif";
       context.textAlign = "center";
       context.textBaseline = "middle";
+      const clear = classes.map((hex) => blend(rgb(hex), rgb(colour("ink")), 0.25)); // on white, and in the dark
       points.forEach((point, i) => {
-        context.fillStyle = classes[labels[i]];
+        context.fillStyle = `rgb(${clear[labels[i]]})`;
         context.fillText(labels[i], ...toPixels(point));
       });
     }
@@ -82,8 +82,13 @@ function exploreVae(json, { points, labels }) {
   function drawAlong() {
     const { context, width, height } = emptied(byId("along"));
     const value = (column) => reach * ((2 * column) / (across - 1) - 1);
-    const values = sheet(2, across, (row, column) => (row === 0 ? [value(column), z[1]] : [z[0], value(column)]));
-    enlarge(context, image(values, across * side, levels - 1), 0, 0, width, height);
+    const [step, tall] = [width / across, height / 2];
+    for (let column = 0; column < across; column++) {
+      [[value(column), z[1]], [z[0], value(column)]].forEach((code, row) => {
+        const digit = image(decode(code, vae).map(mean), side, levels - 1);
+        enlarge(context, digit, column * step + 2, row * tall + 2, step - 4, tall - 4);
+      });
+    }
   }
 
   /** What the test digits nearest to z are, in words. */

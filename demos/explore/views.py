@@ -75,7 +75,7 @@ def traversal(vae: Any, z: np.ndarray, axis: int, n: int = 13) -> np.ndarray:
     return means(vae, codes)
 
 
-def manifold(vae: Any, n: int = 21) -> np.ndarray:
+def manifold(vae: Any, n: int = 15) -> np.ndarray:
     """Mean images of n × n codes, as one picture (8 n, 8 n): z₁ grows to the right, z₂ upwards."""
     axis = REACH * ((np.arange(n) + 0.5) * 2 / n - 1)  # the middles of the tiles
     first, second = np.meshgrid(axis, axis[::-1])
