@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.explore import views
-from demos.explore.models import LEVELS, SIDE, TOY
+from demos.explore.models import LEVELS, SIDE
 from scratchgen.flows import Flow
 from scratchgen.latent import VAE
 
@@ -139,10 +139,7 @@ def true_contour(level: float) -> list[list[list[float]]]:
     """The lines on which the true density of the toy is ``level``, each as points of the plane."""
     from matplotlib.figure import Figure
 
-    axis = np.linspace(-2.0, 3.0, 201)
-    places = np.stack(np.meshgrid(axis, axis), axis=-1)
-    density = np.exp(TOY.log_prob(places.reshape(-1, 2))).reshape(len(axis), len(axis))
-    lines = Figure().add_subplot().contour(axis, axis, density, levels=[level]).allsegs[0]
+    lines = Figure().add_subplot().contour(*views.true_density(), levels=[level]).allsegs[0]
     return [np.round(line, 2).tolist() for line in lines]
 
 

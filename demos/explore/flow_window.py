@@ -34,10 +34,8 @@ class FlowWindow(Window):
         self.grid = views.layers(flow, np.concatenate(lines))
         self.drawn = {name: self.artists(self.panels[name]) for name in ("plane", "data")}
         self.panels["plane"].set(title="noise z: drag a or b", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5))
-        axis = np.linspace(-2, 3, 200)
-        density = np.exp(TOY.log_prob(np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2))).reshape(200, 200)
         self.truth = self.panels["data"].contour(
-            axis, axis, density, levels=[0.05], colors="k", linestyles="--", linewidths=1.2
+            *views.true_density(), levels=[0.05], colors="k", linestyles="--", linewidths=1.2
         )
         self.add_slider("layers", 0, self.last, self.last, step=1)
         self.add_slider("temperature", 0.0, 1.5, 1.0)

@@ -55,7 +55,7 @@ def train_vae(vae: VAE, steps: int, rng: np.random.Generator) -> None:
         steps=steps,
         rng=rng,
         optimizer=optimizer,
-        warm_up=50,
+        warm_up=min(50, steps // 4),
         progress=True,
         batch_size=100,
         validation=held_out,

@@ -14,11 +14,12 @@ does. ``nets.js`` computes (1) to (4) again.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from demos.explore.models import LEVELS, SIDE
+from demos.explore.models import LEVELS, SIDE, TOY
 from demos.page11_grid import after_each_layer
 from scratchgen.autodiff import no_grad, softmax
 
@@ -120,3 +121,11 @@ def line(a: np.ndarray, b: np.ndarray, t: Any) -> np.ndarray:
     """
     t = np.asarray(t)[..., None]
     return (1 - t) * a + t * b
+
+
+@cache
+def true_density() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The density that the flow is to learn, on a grid: the axes (161,) and (101,), and p(x) (101, 161)."""
+    first, second = np.linspace(-1.5, 2.5, 161), np.linspace(-1.0, 1.5, 101)
+    places = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2)
+    return first, second, np.exp(TOY.log_prob(places)).reshape(len(second), len(first))
