@@ -18,11 +18,11 @@ def flow():
     return bent_flow()
 
 
-def bent_flow():
-    """A flow that is far from the identity in every layer."""
+def bent_flow(size=0.3):
+    """A flow whose layers all do something, the more the greater ``size`` is."""
     flow, rng = models.in_float64(models.new_flow(np.random.default_rng(0))), np.random.default_rng(1)
     for t in flow.parameters().values():
-        t.assign(t.data + 0.3 * rng.standard_normal(t.shape))
+        t.assign(t.data + size * rng.standard_normal(t.shape))
     return flow
 
 
