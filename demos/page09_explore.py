@@ -81,7 +81,7 @@ def run(stage: Stage, seed: int, steps: int | None = None) -> None:
     stage.save_page(
         page(models, *(html.escape(". ".join(lines) + ".") for lines in (vae_lines, flow_lines)), html.escape(command)),
         "explore",
-        "The latent explorer",
+        "Latent explorer",
         CODES,
         "Drag a point through the plane of codes, and see p(x|z) change; then draw noise for a flow, and follow it "
         "layer by layer. It runs in any browser, a phone's too, without Python or network.",

@@ -13,15 +13,16 @@ function exploreVae(json, { points, labels }) {
   let noise = newNoise(); // is kept while z moves: then all that changes is what z does
   let pixel = 3 * side + 3;
 
+  const tile = side + 2; // an image within a margin
   /** The means of p(x | z) of tiles × tiles codes as one image, row by row: z₁ grows to the right, z₂ upwards. */
   function allTiles() {
     const middle = (i) => reach * (((i + 0.5) * 2) / tiles - 1);
-    const values = new Array((tiles * side) ** 2);
+    const values = new Array((tiles * tile) ** 2).fill(0);
     for (let row = 0; row < tiles; row++) {
       for (let column = 0; column < tiles; column++) {
         decode([middle(column), -middle(row)], vae).forEach((probabilities, j) => {
-          const y = row * side + Math.floor(j / side);
-          values[y * tiles * side + column * side + (j % side)] = mean(probabilities);
+          const [y, x] = [row * tile + 1 + Math.floor(j / side), column * tile + 1 + (j % side)];
+          values[y * tiles * tile + x] = mean(probabilities);
         });
       }
     }
@@ -34,7 +35,7 @@ function exploreVae(json, { points, labels }) {
     const toPixels = ([x, y]) => [((x / reach + 1) / 2) * width, ((1 - y / reach) / 2) * height];
     if (byId("show-manifold").checked) {
       context.globalAlpha = byId("show-codes").checked ? 0.3 : 1;
-      enlarge(context, image(manifold, tiles * side, levels - 1), 0, 0, width, height);
+      enlarge(context, image(manifold, tiles * tile, levels - 1), 0, 0, width, height);
       context.globalAlpha = 1;
     }
     if (byId("show-codes").checked) {

@@ -77,11 +77,12 @@ def traversal(vae: Any, z: np.ndarray, axis: int, n: int = 13) -> np.ndarray:
 
 
 def manifold(vae: Any, n: int = 15) -> np.ndarray:
-    """Mean images of n × n codes, as one picture (8 n, 8 n): z₁ grows to the right, z₂ upwards."""
+    """Mean images of n × n codes, each within a margin, as one picture (10 n, 10 n): z₁ to the right, z₂ upwards."""
     axis = REACH * ((np.arange(n) + 0.5) * 2 / n - 1)  # the middles of the tiles
     first, second = np.meshgrid(axis, axis[::-1])
-    tiles = means(vae, np.stack([first.ravel(), second.ravel()], axis=1)).reshape(n, n, SIDE, SIDE)
-    return tiles.swapaxes(1, 2).reshape(n * SIDE, n * SIDE)
+    tiles = np.pad(means(vae, np.stack([first.ravel(), second.ravel()], axis=1)), [(0, 0), (1, 1), (1, 1)])
+    tall = SIDE + 2
+    return tiles.reshape(n, n, tall, tall).swapaxes(1, 2).reshape(n * tall, n * tall)
 
 
 def codes(vae: Any, x: np.ndarray) -> np.ndarray:

@@ -113,6 +113,18 @@ def test_the_sliders_show_another_digit(page, found):
     np.testing.assert_allclose(grey(page, "along", 2 * 8, 13 * 8)[4::8, 4::8], along, atol=0.02)
 
 
+def test_the_manifold_lies_behind(page, found):
+    """Without the test digits it is drawn in full; the cross of the point is kept away from what is looked at."""
+    _, vae, *_ = found
+    slide(page, "z1", 3)
+    slide(page, "z2", 3)
+    page.click("#show-codes")
+    page.run(DRAWN)
+    shown, expected = grey(page, "plane", 150, 150), views.manifold(vae) / 16
+    np.testing.assert_allclose(shown[10:, :-10], expected[10:, :-10], atol=0.004)
+    page.click("#show-codes")
+
+
 def test_the_levels_of_the_chosen_pixel_are_told(page, found):
     _, vae, *_ = found
     slide(page, "z1", 0.5)

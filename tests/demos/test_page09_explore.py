@@ -57,7 +57,7 @@ def test_the_picture_has_the_plane(stage):
     ax = stage.figures["page09_explore"].axes[0]
     assert ax.get_xlim() == ax.get_ylim() == (-3, 3)
     assert sum(len(points.get_offsets()) for points in ax.collections) == 447
-    assert ax.images[0].get_array().shape == (120, 120)
+    assert ax.images[0].get_array().shape == (150, 150)
 
 
 @pytest.mark.slow
