@@ -5,10 +5,10 @@ which all is known), ``integrators`` and ``langevin`` (how the way is walked, in
 flow as a flow). Then ``score`` and ``score_model``: how a score is learned.
 
 In T steps: ``schedules`` (how fast data turn into noise), ``forward`` (how, and the exact way back of a single x_0),
-``targets`` (what the network predicts), ``variances`` and ``decoders`` (what else a step back needs), ``ddpm`` (the
-model), ``weightings`` and ``drawn_steps`` (its loss), ``bound`` (what it says of log p(x)), ``levels`` (a model of grey
-levels), ``best`` (the network that would be best, where it is known); ``samplers`` and ``guidance`` (draws). Networks
-are in ``embeddings``, ``networks`` and ``unet``.
+``targets`` (what the network predicts), ``variances`` and ``decoders`` (what else a step back needs), ``reverse_chain``
+(the way back), ``ddpm`` (the model), ``weightings`` and ``drawn_steps`` (its loss), ``bound`` (what it says of
+log p(x)), ``levels`` (a model of grey levels), ``best`` (the network that would be best, where it is known);
+``samplers`` and ``guidance`` (draws). Networks are in ``embeddings``, ``networks`` and ``unet``.
 
 On straight lines: ``flow_matching`` (the model), ``pairing`` (which noise goes with which data), ``rectified``
 (straighter yet), ``exact_velocity`` (what is known), ``flow_score`` (why it is diffusion), ``runge_kutta`` (its steps).
@@ -26,7 +26,7 @@ data E[x_0 | x_t]; a velocity, E[a ε − b x_0 | x_t] in T steps and E[ε − x
 
 from scratchgen.diffusion.best import BestNetwork
 from scratchgen.diffusion.bound import Terms, along_a_path, terms
-from scratchgen.diffusion.ddpm import DDPM, Prediction
+from scratchgen.diffusion.ddpm import DDPM
 from scratchgen.diffusion.decoders import Decoder, LevelDecoder, RealDecoder
 from scratchgen.diffusion.embeddings import FourierFeatures, LabelEmbedding, sinusoidal
 from scratchgen.diffusion.exact import GaussianMixtureData, Marginals, least_noise_loss
@@ -43,6 +43,7 @@ from scratchgen.diffusion.likelihood import Likelihood, ProbabilityVelocity, log
 from scratchgen.diffusion.networks import Condition, ResidualBlock, ResidualNet
 from scratchgen.diffusion.pairing import independent_pairing, optimal_pairing
 from scratchgen.diffusion.rectified import own_pairs, straightness
+from scratchgen.diffusion.reverse_chain import Prediction
 from scratchgen.diffusion.runge_kutta import rk4
 from scratchgen.diffusion.samplers import Trajectory, ancestral, ddim, ddim_heun, spaced
 from scratchgen.diffusion.schedules import PriorGap, Schedule, cosine, linear, sigmoid

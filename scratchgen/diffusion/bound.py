@@ -31,7 +31,7 @@ from scratchgen.distributions.distribution import values
 from scratchgen.random import Rng, generator
 
 if TYPE_CHECKING:
-    from scratchgen.diffusion.ddpm import DDPM, Prediction
+    from scratchgen.diffusion.reverse_chain import Prediction, ReverseChain
 
 
 class Terms(NamedTuple):
@@ -51,11 +51,11 @@ class Terms(NamedTuple):
         return np.asarray(self.prior + self.steps.sum(axis=0))
 
 
-def terms(model: DDPM, x: Any, rng: Rng | None = None, noise: Any = None, context: Any = None) -> Terms:
+def terms(model: ReverseChain, x: Any, rng: Rng | None = None, noise: Any = None, context: Any = None) -> Terms:
     """All terms of (1), each with one draw of x_t: T passes of the network; no gradient.
 
     Args:
-        model: the DDPM.
+        model: a DDPM.
         x: data, (B, …).
         rng: draws ε of each t.
         noise: ε itself, (T, B, …), instead of ``rng``.
@@ -85,18 +85,18 @@ def terms(model: DDPM, x: Any, rng: Rng | None = None, noise: Any = None, contex
         return Terms(values(prior_term(model, x0)), np.stack(steps).astype(np.float64))
 
 
-def prior_term(model: DDPM, x0: Any) -> np.ndarray:
+def prior_term(model: ReverseChain, x0: Any) -> np.ndarray:
     """L_T (2) in nats, (B,); x_0 on the network's scale."""
     a, b = model.signal_and_noise(np.full(len(x0), model.schedule.T), x0)
     q = Normal(a * x0, np.broadcast_to(2.0 * np.log(b), x0.shape))
     return values(per_example(kl_divergence(q, model.prior_at(x0))))
 
 
-def step_term(model: DDPM, x: Any, x0: Any, x_t: Any, t: np.ndarray, prediction: Prediction) -> Any:
+def step_term(model: ReverseChain, x: Any, x0: Any, x_t: Any, t: np.ndarray, prediction: Prediction) -> Any:
     """What x_t, drawn from q, contributes to L_{t−1} (3), or at t = 1 to L_0 (4), in nats, (B,); differentiable.
 
     Args:
-        model: the DDPM.
+        model: a DDPM.
         x: data, (B, …).
         x0: the same on the network's scale.
         x_t: (B, …).
@@ -116,7 +116,9 @@ def step_term(model: DDPM, x: Any, x0: Any, x_t: Any, t: np.ndarray, prediction:
     return np.concatenate(parts)[np.argsort(np.concatenate([first, later]))]  # in the order of the rows again
 
 
-def along_a_path(model: DDPM, x: Any, rng: Rng | None = None, noise: Any = None, context: Any = None) -> np.ndarray:
+def along_a_path(
+    model: ReverseChain, x: Any, rng: Rng | None = None, noise: Any = None, context: Any = None
+) -> np.ndarray:
     """The estimate (5) of the bound on log p(x_0) by one path for each x_0, (B,), in nats; arguments as of ``terms``.
 
     >>> from scratchgen.diffusion import DDPM, Schedule

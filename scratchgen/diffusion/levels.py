@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import log_softmax
-from scratchgen.diffusion.ddpm import DDPM, Prediction
+from scratchgen.diffusion.ddpm import DDPM
 from scratchgen.diffusion.decoders import LevelDecoder
+from scratchgen.diffusion.reverse_chain import Prediction
 from scratchgen.diffusion.targets import TARGETS
 from scratchgen.distributions import Categorical
 

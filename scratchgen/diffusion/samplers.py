@@ -37,7 +37,7 @@ from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
 
 if TYPE_CHECKING:
-    from scratchgen.diffusion.ddpm import DDPM, Prediction
+    from scratchgen.diffusion.reverse_chain import Prediction, ReverseChain
 
 Watch = Callable[[int, np.ndarray, np.ndarray], None]  # (t, x_t, x̂_0), before each step and at the end
 
@@ -96,7 +96,7 @@ def spaced(T: int, steps: int, spacing: str = "uniform") -> np.ndarray:
 
 
 def ancestral(
-    model: DDPM,
+    model: ReverseChain,
     x: np.ndarray,
     rng: Rng | None = None,
     noise: Any = None,
@@ -106,7 +106,7 @@ def ancestral(
     """x_0 from x_T = x by all steps of the model (1), (n, …), on the scale of the network.
 
     Args:
-        model: the DDPM.
+        model: a DDPM.
         x: x_T, (n, *event_shape): ``model.start(n, rng)``.
         rng: draws the noise of each step.
         noise: the noise itself, (T, n, …), the last step's first, instead of ``rng``.
@@ -126,7 +126,7 @@ def ancestral(
 
 
 def ddim(
-    model: DDPM,
+    model: ReverseChain,
     x: np.ndarray,
     eta: float = 0.0,
     rng: Rng | None = None,
@@ -159,7 +159,7 @@ def ddim(
     return downwards(model, x, step, context, watch)
 
 
-def ddim_heun(model: DDPM, x: np.ndarray, context: Any = None, watch: Watch | None = None) -> np.ndarray:
+def ddim_heun(model: ReverseChain, x: np.ndarray, context: Any = None, watch: Watch | None = None) -> np.ndarray:
     """x_0 from x_T = x by (5), (n, …), on the scale of the network; arguments as of ``ancestral``."""
     a, b = np.sqrt(model.schedule.alphas_cumprod), np.sqrt(model.schedule.noise_variance)
     angle = np.arctan2(b, a)  # φ
@@ -179,7 +179,7 @@ def ddim_heun(model: DDPM, x: np.ndarray, context: Any = None, watch: Watch | No
 
 
 def downwards(
-    model: DDPM,
+    model: ReverseChain,
     x: np.ndarray,
     step: Callable[[int, np.ndarray, Prediction], np.ndarray],
     context: Any = None,

@@ -28,6 +28,7 @@ from scratchgen.diffusion import (
     drawn_steps,
     forward,
     linear,
+    reverse_chain,
     samplers,
     schedules,
     variances,
@@ -66,7 +67,7 @@ bayes = [partial(of_levels.test_the_levels_have_the_probabilities_of_bayes_rule,
 
 def rewritten(owner: Any, name: str, right: str, wrong: str) -> Plant:
     """The method, or function of a module, with ``wrong`` in the place of ``right``, wherever it was imported to."""
-    function = vars(owner)[name]
+    function = inspect.getattr_static(owner, name)
     source = textwrap.dedent(inspect.getsource(function))
     assert source.count(right) == 1, f"{right!r} occurs {source.count(right)} times"
     namespace: dict[str, Any] = dict(function.__globals__)
@@ -153,11 +154,13 @@ PLANTS: dict[str, tuple[Plant, list[Check]]] = {
     ),
     # The variance: DDPM#18, labml#152.
     "beta for beta-tilde": (
-        instead_of(ddpm, "LOG_VARIANCES", {"beta": variances.log_beta, "beta_tilde": variances.log_beta}),
+        instead_of(reverse_chain, "LOG_VARIANCES", {"beta": variances.log_beta, "beta_tilde": variances.log_beta}),
         [*excess, *of_variances, *ancestral_noise],
     ),
     "beta-tilde for beta": (
-        instead_of(ddpm, "LOG_VARIANCES", {"beta": variances.log_beta_tilde, "beta_tilde": variances.log_beta_tilde}),
+        instead_of(
+            reverse_chain, "LOG_VARIANCES", {"beta": variances.log_beta_tilde, "beta_tilde": variances.log_beta_tilde}
+        ),
         [*excess, *of_variances],
     ),
     "β̃_1 is β_1": (
