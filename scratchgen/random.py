@@ -1,6 +1,9 @@
 """Randomness is an argument: whatever draws numbers takes ``rng``, so equal arguments give equal results.
 
 No function of this package touches NumPy's global random state, which any import can change unseen.
+
+Many functions also take the numbers themselves, as ``noise`` or ``uniforms``, so that what they compute can
+be known exactly. What is given counts: nothing is drawn in its place, and an ``rng`` beside it is left as it was.
 """
 
 from __future__ import annotations

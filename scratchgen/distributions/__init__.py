@@ -1,7 +1,7 @@
 """Probability distributions: log_prob, sample, rsample, entropy, and their divergences. Units are nats.
 
-Read ``distribution`` for what each can do, then ``normal``, ``bernoulli``, ``categorical`` and ``independent``; then
-``kl`` and ``discrete_kl``. ``arguments``, what is refused and why, when needed. Further:
+Read ``distribution`` and ``reparameterised`` for what each can do, then ``normal``, ``bernoulli``, ``categorical`` and
+``independent``; then ``kl`` and ``discrete_kl``. ``arguments``, what is refused and why, when needed. Further:
 
     numbers with other densities                 inverse_transform, uniform, location_scale, laplace, logistic, and
                                                  continuous_kl

@@ -34,15 +34,15 @@ from scratchgen.distributions.arguments import (
     array_of,
     floats,
     require,
-    require_noise,
     require_shape,
     shape_of,
 )
-from scratchgen.distributions.distribution import Distribution, values
+from scratchgen.distributions.distribution import values
+from scratchgen.distributions.reparameterised import Reparameterised
 from scratchgen.random import Rng, generator
 
 
-class Concrete(Distribution):
+class Concrete(Reparameterised):
     """Points inside the simplex of K corners, near the corner k with probability ∝ exp(logits_k).
 
     Args:
@@ -147,13 +147,7 @@ class Concrete(Distribution):
 
     def rsample_logits(self, n: int | Shape, rng: Rng | None = None, noise: Any = None) -> Any:
         """n draws (1) of y, which are logits of x; arguments and errors as of ``rsample``."""
-        if noise is not None:
-            noise = require_noise(noise, n, self.batch_shape + self.event_shape, self.dtype)
-        elif rng is None:
-            raise TypeError("rsample needs rng, or the noise itself")
-        else:
-            noise = self.draw_noise(n, rng)
-        return (self.logits + noise) / self.temperature
+        return (self.logits + self.noise_for(n, rng, noise)) / self.temperature
 
     def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
         """g ~ Gumbel(0, 1) for n draws, finite, in the dtype of the logits."""

@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.distributions.arguments import Shape, probability, require, require_noise, shape_of
-from scratchgen.distributions.distribution import Distribution, values
+from scratchgen.distributions.arguments import Shape, probability, require, shape_of
+from scratchgen.distributions.distribution import values
+from scratchgen.distributions.reparameterised import Reparameterised
 from scratchgen.random import Rng, generator
 
 
-class InverseTransform(Distribution):
+class InverseTransform(Reparameterised):
     """A distribution that is drawn by (1): it needs no more than its ``quantile``."""
 
     @abstractmethod
@@ -69,13 +70,9 @@ class InverseTransform(Distribution):
             TypeError: without either; for noise of another dtype.
             ValueError: for a negative n, noise of another shape, or noise outside [0, 1], with value and index.
         """
-        if noise is None:
-            if rng is None:
-                raise TypeError("rsample needs rng, or the noise itself")
-            return self.quantile(self.draw_noise(n, rng))
-        noise = require_noise(noise, n, self.batch_shape, self.dtype)
-        require("noise", noise, lambda u: (u >= 0) & (u <= 1), "it must be uniform on (0, 1)")
-        return self.quantile(held(noise, self.dtype))
+        u = self.noise_for(n, rng, noise)
+        require("noise", u, lambda u: (u >= 0) & (u <= 1), "it must be uniform on (0, 1)")
+        return self.quantile(held(u, self.dtype))
 
     def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
         """u for n draws, in the dtype of the parameters."""

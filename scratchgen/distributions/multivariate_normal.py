@@ -18,15 +18,16 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import Tensor, solve_triangular
-from scratchgen.distributions.arguments import Shape, array_of, finite, of_one_dtype, require_noise, shape_of, spread
+from scratchgen.distributions.arguments import Shape, array_of, finite, of_one_dtype, shape_of, spread
 from scratchgen.distributions.cholesky import not_positive_definite, on_vectors, require_scale_tril, require_symmetric
-from scratchgen.distributions.distribution import Distribution, values
+from scratchgen.distributions.distribution import values
+from scratchgen.distributions.reparameterised import Reparameterised
 from scratchgen.random import Rng, generator
 
 LOG_2PI = 1.8378770664093453
 
 
-class MultivariateNormal(Distribution):
+class MultivariateNormal(Reparameterised):
     """N(mean, scale_tril scale_trilᵀ), vectors of D components that may depend on each other.
 
     Args:
@@ -147,13 +148,7 @@ class MultivariateNormal(Distribution):
         >>> p.rsample((), noise=np.array([1.0, -1.0]))
         array([2., 5.])
         """
-        if noise is not None:
-            noise = require_noise(noise, n, self.batch_shape + self.event_shape, self.dtype)
-        elif rng is None:
-            raise TypeError("rsample needs rng, or the noise itself")
-        else:
-            noise = self.draw_noise(n, rng)
-        return self.mean + on_vectors(np.matmul, self.scale_tril, noise)
+        return self.mean + on_vectors(np.matmul, self.scale_tril, self.noise_for(n, rng, noise))
 
     def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
         """η ~ N(0, I) for n draws, in the dtype of the parameters."""

@@ -24,14 +24,15 @@ import numpy as np
 
 from scratchgen.autodiff import gaussian_log_prob
 from scratchgen.autodiff.densities import inverse_std
-from scratchgen.distributions.arguments import Shape, finite, parameters, probability, require_noise, shape_of
-from scratchgen.distributions.distribution import Distribution, values
+from scratchgen.distributions.arguments import Shape, finite, parameters, probability, shape_of
+from scratchgen.distributions.distribution import values
+from scratchgen.distributions.reparameterised import Reparameterised
 from scratchgen.random import Rng, generator
 
 LOG_2PI = 1.8378770664093453
 
 
-class Normal(Distribution):
+class Normal(Reparameterised):
     """N(mean, exp(logvar)), independently for each element; ``Independent`` makes vectors of it.
 
     Args:
@@ -132,11 +133,7 @@ class Normal(Distribution):
         >>> p.rsample((), noise=np.array([1.0, -1.0]))
         array([ 2., -2.])
         """
-        if noise is None:
-            if rng is None:
-                raise TypeError("rsample needs rng, or the noise itself")
-            return self.mean + self.std * self.draw_noise(n, rng)
-        return self.mean + self.std * require_noise(noise, n, self.batch_shape, self.dtype)
+        return self.mean + self.std * self.noise_for(n, rng, noise)
 
     def draw_noise(self, n: int | Shape, rng: Rng) -> np.ndarray:
         """η ~ N(0, 1) for n draws, in the dtype of the parameters."""
