@@ -54,6 +54,6 @@ Where a check cannot notice one of them by its nature, ``UNSPOILED`` in ``tests/
 ``pytest scratchgen/exercises/ex11_kl_gaussians.py`` tests the examples in the docstrings, and
 ``python -m scratchgen exercises mistakes 11`` prints what learners will see.
 
-To begin with a complete, small exercise: ``python -m scratchgen exercises new NAME``. For use in class, in notebooks and
-in pytest see ``kit.teaching``.
+``python -m scratchgen exercises new NAME`` writes a complete, small exercise to begin with. How to use exercises in
+class, in notebooks and in pytest: ``kit.teaching``.
 """

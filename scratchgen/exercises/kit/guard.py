@@ -14,7 +14,7 @@ import types
 from typing import Any
 
 WATCHED = ("numpy", "scipy", "scratchgen")
-LIBRARY = ("copy", "inspect", "json", "linecache", "math", "os", "traceback", "warnings")
+LIBRARY = ("copy", "inspect", "json", "linecache", "math", "os", "traceback")
 Snapshot = dict[str, tuple[Any, Any]]
 
 
