@@ -11,7 +11,6 @@ input it raises ``cli.errors.BadInput``, or tells ``parser.error``; of what it t
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import sys
@@ -20,7 +19,8 @@ from collections.abc import Sequence
 
 from scratchgen import __version__
 from scratchgen.cli.errors import CommandError
-from scratchgen.cli.terminal import PROGRAM, close_quietly, complete, layout, print_anything, print_warning
+from scratchgen.cli.parser import Parser
+from scratchgen.cli.terminal import PROGRAM, close_quietly, print_anything, print_warning
 
 COMMANDS = (
     "scratchgen.cli.demo",
@@ -41,8 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` names, by default that of the command line, and return the exit code."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before a command imports NumPy: see demos/__init__.py
     print_anything()
-    options = parser().parse_args(argv)
-    options.arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        parser().exit(2, parser().format_help())
+    options = parser().parse_args(arguments)
+    options.arguments = arguments
     try:
         with warnings.catch_warnings():
             warnings.showwarning = print_warning
@@ -55,27 +58,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("stopped by Ctrl-C", file=sys.stderr)
         return 130
     except CommandError as error:
-        if options.debug:
+        if "debug" in options:
             raise
         print(f"{PROGRAM} {options.command}: error: {error}", file=sys.stderr)
         return error.code
     return code
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The parser of the command line, with that of each command."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog=PROGRAM,
         description="Deep generative models from scratch, to be read.",
         epilog=f"{PROGRAM} COMMAND --help tells more, with examples.\n{EXIT_CODES}",
-        formatter_class=layout,
     )
     whole.add_argument("--version", action="version", version=f"scratchgen {__version__}")
-    subparsers = whole.add_subparsers(title="commands", required=True, metavar="command", dest="command")
+    subparsers = whole.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
     for module in COMMANDS:
         importlib.import_module(module).add(subparsers)
     for each in subparsers.choices.values():
-        complete(each)
         each.epilog = (each.epilog or "") + EXIT_CODES
     return whole
 

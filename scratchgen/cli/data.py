@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scratchgen.cli.errors import BadInput
 from scratchgen.cli.form import KINDS, Form
+from scratchgen.cli.numbers import at_least
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,9 +80,13 @@ def add_options(parser: Any, required: bool) -> None:
     """--data, and what corrects the guesses about it."""
     group = parser.add_argument_group("data")
     group.add_argument("--data", metavar="NAME|FILE", required=required, help="a bundled set or a file, see below")
-    group.add_argument("--rows", type=int, default=ROWS, help=f"how many to draw of a toy (default {ROWS})")
+    group.add_argument(
+        "--rows", type=at_least(FEWEST), default=ROWS, help=f"how many to draw of a toy (default {ROWS})"
+    )
     group.add_argument("--kind", choices=[*KINDS], help="what the data are, if the guess is wrong")
-    group.add_argument("--levels", type=int, help="how many grey levels there can be; else inferred from the largest")
+    group.add_argument(
+        "--levels", type=at_least(2), help="how many grey levels there can be; else inferred from the largest"
+    )
     group.add_argument("--shape", metavar="H,W", help="height and width of images in flat rows; H alone: no images")
     group.add_argument("--key", help="the name of the array in an .npz file")
 
@@ -114,8 +119,6 @@ def read(options: argparse.Namespace) -> tuple[dict[str, Any], Path, Toy | None]
 
     name, path = options.data.replace("-", "_"), Path(options.data)
     if name in TOYS:
-        if options.rows < FEWEST:
-            raise BadInput(f"--rows {options.rows}: at least {FEWEST} are needed")
         toy: Toy = getattr(data, TOYS[name])()
         return {"all": toy.sample(options.rows, SEED)}, path, toy
     if name == "digits":

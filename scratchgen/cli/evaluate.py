@@ -7,7 +7,7 @@ from typing import Any
 
 from scratchgen.cli import data as datasets
 from scratchgen.cli.errors import BadInput
-from scratchgen.cli.train_options import natural, positive_int
+from scratchgen.cli.numbers import at_least
 
 EXAMPLES = """
 examples:
@@ -35,8 +35,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--split", choices=SPLITS, help="which part; by default the test part of known data, all of new"
     )
-    parser.add_argument("--most", type=positive_int, metavar="N", help="only the first N rows")
-    parser.add_argument("--seed", type=natural, default=0, help="of the noise of estimates (default 0)")
+    parser.add_argument("--most", type=at_least(1), metavar="N", help="only the first N rows")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the noise of estimates (default 0)")
     parser.set_defaults(run=run)
 
 

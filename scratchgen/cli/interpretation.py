@@ -100,7 +100,7 @@ def as_levels(name: str, x: np.ndarray, levels: int, guesses: list[str]) -> tupl
     if x.min() < 0:
         raise BadInput(f"{name} has the value {x.min()}; grey levels are integers from 0")
     if levels:
-        if levels < 2 or x.max() >= levels:
+        if x.max() >= levels:
             raise BadInput(f"--levels {levels}: the largest value is {x.max()}, so there are at least {x.max() + 1}")
         return x, levels
     most = int(x.max())

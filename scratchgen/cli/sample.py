@@ -8,7 +8,7 @@ from typing import Any
 
 from scratchgen.cli.errors import BadInput
 from scratchgen.cli.models import FAMILIES
-from scratchgen.cli.train_options import natural, positive_int
+from scratchgen.cli.numbers import above_zero, at_least
 
 EXAMPLES = """
 examples:
@@ -27,17 +27,21 @@ def add(subparsers: Any) -> None:
         "sample", help="draw from a trained model", description="Draw from a trained model.", epilog=EXAMPLES
     )
     parser.add_argument("checkpoint", help="a file that train wrote")
-    parser.add_argument("-n", type=positive_int, default=16, help="how many draws (default 16)")
+    parser.add_argument("-n", type=at_least(1), default=16, help="how many draws (default 16)")
     parser.add_argument(
-        "--seed", type=natural, default=0, help="of the noise: the same gives the same bits (default 0)"
+        "--seed", type=at_least(0), default=0, help="of the noise: the same gives the same bits (default 0)"
     )
     parser.add_argument("--out", metavar="FILE", help=f"where to save them: {', '.join(SUFFIXES)}; .txt for text")
     parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
-    parser.add_argument("--temperature", type=float, help=f"below 1: likelier, less various; {models('tempered')} only")
-    parser.add_argument("--top-k", type=int, help=f"draw among the K likeliest; {models('truncated')} only")
-    parser.add_argument("--top-p", type=float, help=f"draw among the likeliest of mass P; {models('truncated')} only")
+    parser.add_argument(
+        "--temperature", type=above_zero, help=f"below 1: likelier, less various; {models('tempered')} only"
+    )
+    parser.add_argument("--top-k", type=at_least(1), help=f"draw among the K likeliest; {models('truncated')} only")
+    parser.add_argument(
+        "--top-p", type=above_zero, help=f"draw among the likeliest of mass P; {models('truncated')} only"
+    )
     parser.add_argument("--prompt", help="how texts begin")
-    parser.add_argument("--length", type=positive_int, help="characters of a text, with the prompt (default 200)")
+    parser.add_argument("--length", type=at_least(1), help="characters of a text, with the prompt (default 200)")
     parser.set_defaults(run=run)
 
 
@@ -100,8 +104,6 @@ def knobs_of(options: argparse.Namespace, found: Any) -> dict[str, Any]:
         if not getattr(found.family, ability):
             flag = f"--{name.replace('_', '-')}"
             raise BadInput(f"{flag}: {found.family.name} has none; it is for {models(ability)}")
-    if "temperature" in given and not 0 < given["temperature"] < float("inf"):
-        raise BadInput(f"--temperature {given['temperature']}: it must be above 0 and finite")
     if found.form.kind != "text":
         for name in ("prompt", "length"):
             if getattr(options, name) is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import codecs
 import io
 import os
@@ -36,17 +35,6 @@ def print_anything() -> None:
 def print_warning(message: object, *place: object, **more: object) -> None:
     """A warning as a line on stderr, without its place in the source; for ``warnings.showwarning``."""
     print(f"warning: {message}", file=sys.stderr)
-
-
-def layout(prog: str) -> argparse.HelpFormatter:
-    """Help that keeps the lines of examples, in two columns."""
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=28)
-
-
-def complete(parser: argparse.ArgumentParser, debug: object = False) -> None:
-    """Give the parser of a command what all have: the layout, and ``--debug`` with this default."""
-    parser.formatter_class = layout
-    parser.add_argument("--debug", action="store_true", default=debug, help="show where in the source an error arose")
 
 
 def close_quietly() -> None:

@@ -1,4 +1,4 @@
-"""The options of ``train``, with a parser for each model, and the types of numbers in options."""
+"""The options of ``train``, with a parser for each model."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from scratchgen.cli import data as datasets
-from scratchgen.cli.family import Family, Option
+from scratchgen.cli.family import Family
 from scratchgen.cli.models import FAMILIES
-from scratchgen.cli.terminal import complete
+from scratchgen.cli.numbers import above_zero, at_least
 
 EXAMPLES = """
 examples:
@@ -37,7 +37,6 @@ def add_parsers(subparsers: Any, run: Callable[[argparse.Namespace], int]) -> No
             description=f"Train a {family.summary}.",
             epilog=datasets.HELP,
         )
-        complete(of_model, argparse.SUPPRESS)
         add_options(of_model, family)
         of_model.set_defaults(run=run, parser=of_model)
 
@@ -49,54 +48,17 @@ def add_options(parser: argparse.ArgumentParser, family: Family) -> None:
     settings = parser.add_argument_group(f"settings of {family.name}")
     for name, option in family.options.items():
         flag = "--" + name.replace("_", "-")
-        settings.add_argument(flag, type=number(option), metavar="N", help=option.describe())
+        settings.add_argument(flag, type=at_least(option.least, option.type), metavar="N", help=option.describe())
     training = parser.add_argument_group("training")
     length = training.add_mutually_exclusive_group()
     defaults = ", ".join(f"{recipe.steps} for {kind}" for kind, recipe in family.recipes.items())
-    length.add_argument("--steps", type=positive_int, help=f"how long (default {defaults})")
-    length.add_argument("--epochs", type=positive_int, help="how long, as passes through the data")
-    training.add_argument("--batch-size", type=positive_int, help="rows in a step")
-    training.add_argument("--lr", type=positive, help="the largest; it falls to 0")
-    training.add_argument("--seed", type=natural, default=0, help="of weights, order and noise (default 0)")
+    length.add_argument("--steps", type=at_least(1), help=f"how long (default {defaults})")
+    length.add_argument("--epochs", type=at_least(1), help="how long, as passes through the data")
+    training.add_argument("--batch-size", type=at_least(1), help="rows in a step")
+    training.add_argument("--lr", type=above_zero, help="the largest; it falls to 0")
+    training.add_argument("--seed", type=at_least(0), default=0, help="of weights, order and noise (default 0)")
     file = parser.add_argument_group("file")
-    file.add_argument("--out", required=True, metavar="FILE", help="where to save the model")
+    file.add_argument("--out", default=f"{family.name}.ckpt", metavar="FILE", help=f"else {family.name}.ckpt")
     file.add_argument("--force", action="store_true", help="replace FILE if it is there")
     file.add_argument("--resume", action="store_true", help="go on from FILE, to the same bits as without a stop")
     file.add_argument("--quiet", action="store_true", help="no progress")
-
-
-# -- the types of options: argparse shows their names and messages -----------------------------------------------------
-
-
-def number(option: Option) -> Any:
-    """A function that reads a setting, or says what it must be."""
-
-    def read(text: str) -> int | float:
-        value: int | float = option.type(text)
-        if not option.least <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text}: it must be at least {option.least}, and finite")
-        return value
-
-    read.__name__ = {int: "whole number", float: "number"}[option.type]
-    return read
-
-
-def positive_int(text: str) -> int:
-    """A whole number of at least 1."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return int(text)
-
-
-def natural(text: str) -> int:
-    """A whole number of at least 0."""
-    if int(text) < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return int(text)
-
-
-def positive(text: str) -> float:
-    """A number above 0."""
-    if not 0 < float(text) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return float(text)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scratchgen.__main__ import main
 from scratchgen.cli import demo
 from scratchgen.cli.errors import Failed
 from scratchgen.cli.models import FAMILIES
@@ -44,19 +45,29 @@ def test_a_model_that_does_not_suit_the_data_names_those_that_do(
         (["train"], "MODEL"),
         (["train", "gan", "--data", "digits"], "invalid choice: 'gan'"),
         (["train", "vae", "--out", "a.ckpt"], "--data"),
-        (["train", "vae", "--data", "digits"], "--out"),
-        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--steps", "0"], "0 is below 1"),
+        (["trian"], "did you mean train?"),
+        ([], "train a model on data"),
+        (
+            ["train", "vae", "--data", "digits", "--out", "a.ckpt", "--steps", "0"],
+            "0 is not a whole number of at least 1",
+        ),
         (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--steps", "2", "--epochs", "1"], "not allowed with"),
-        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--steps", "ten"], "invalid positive_int value"),
-        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--lr", "-1"], "-1 is not above 0"),
-        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--lr", "nan"], "nan is not above 0"),
-        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--latent", "0"], "it must be at least 1"),
-        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--latent", "two"], "invalid whole number value"),
+        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--steps", "ten"], "ten is not a whole number"),
+        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--lr", "-1"], "-1 is not a finite number above 0"),
+        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--lr", "nan"], "nan is not a finite number above 0"),
+        (
+            ["train", "vae", "--data", "digits", "--out", "a.ckpt", "--latent", "0"],
+            "0 is not a whole number of at least 1",
+        ),
+        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--latent", "two"], "two is not a whole number"),
         (
             ["train", "vae", "--data", "digits", "--out", "a.ckpt", "--dropout", "1"],
             "unrecognized arguments: --dropout",
         ),
-        (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--seed", "-1"], "-1 is below 0"),
+        (
+            ["train", "vae", "--data", "digits", "--out", "a.ckpt", "--seed", "-1"],
+            "-1 is not a whole number of at least 0",
+        ),
         (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--batch-size", "5000"], "only 1000 rows"),
         (["train", "vae", "--data", "digits", "--out", "no/such/a.ckpt"], "there is no folder no/such"),
         (["train", "vae", "--data", "digits", "--out", "."], "is a folder"),
@@ -67,6 +78,10 @@ def test_a_model_that_does_not_suit_the_data_names_those_that_do(
         (["train", "made", "--data", "digits", "--out", "a.ckpt", "--hidden", "1"], "made: "),
         (["train", "transformer", "--data", "digits", "--out", "a.ckpt", "--heads", "3"], "transformer: "),
         (["train", "transformer", "--data", "documentation", "--out", "a.ckpt", "--context", "10**6"], "--context"),
+        (
+            ["train", "vae", "--data", "rings", "--out", "a.ckpt", "--rows", "19"],
+            "19 is not a whole number of at least 20",
+        ),
         (["sample"], "checkpoint"),
         (["evaluate", "a.ckpt", "--split", "dev"], "invalid choice: 'dev'"),
     ],
@@ -111,12 +126,12 @@ def test_debug_works_after_the_model_too(tmp_path: Path, capsys: Capture) -> Non
 # -- sample ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def models(tmp_path: Path, capsys: Capture) -> dict[str, Path]:
-    made = {}
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder, made = tmp_path_factory.mktemp("models"), {}
     for model, kind in (("maf", "points"), ("made", "levels"), ("transformer", "text")):
-        made[model] = tmp_path / f"{model}.ckpt"
-        assert command(capsys, *training(model, FILES[kind](tmp_path), made[model])).code == 0
+        made[model] = folder / f"{model}.ckpt"
+        assert main([str(argument) for argument in training(model, FILES[kind](folder), made[model])]) == 0
     return made
 
 
@@ -157,12 +172,13 @@ def test_a_temperature_of_a_flow_scales_its_noise(models: dict[str, Path], tmp_p
         ("maf", ["--out", "old.npy"], "old.npy exists already"),
         ("maf", ["--top-k", "2"], "--top-k: maf has none; it is for transformer"),
         ("made", ["--temperature", "2"], "--temperature: made has none; it is for transformer, realnvp"),
-        ("maf", ["--temperature", "0"], "must be above 0"),
+        ("maf", ["--temperature", "0"], "0 is not a finite number above 0"),
         ("maf", ["--prompt", "a"], "--prompt is for models of text"),
         ("transformer", ["--prompt", "ß"], "--prompt: text has 'ß' (U+00DF) at position 0"),
         ("transformer", ["--top-k", "1000"], "top_k is 1000"),
+        ("transformer", ["--top-p", "2"], "top_p is 2"),
         ("transformer", ["--prompt", "the rain", "--length", "3"], "prompt has shape (8,)"),
-        ("maf", ["-n", "0"], "0 is below 1"),
+        ("maf", ["-n", "0"], "0 is not a whole number of at least 1"),
     ],
 )
 def test_what_sample_refuses(

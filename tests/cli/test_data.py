@@ -236,4 +236,3 @@ def test_a_missing_file_is_told_with_near_names(tmp_path: Path) -> None:
     assert "did you mean digits" in refused("Digit")
     assert f"did you mean {tmp_path}/measurements.npy" in refused(tmp_path / "measurement.npy")
     assert "bundled are digits" in refused("zzz")
-    assert "--rows 5: at least 20" in refused("rings", rows=5)

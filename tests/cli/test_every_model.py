@@ -56,7 +56,7 @@ def terms(model: Any, x: np.ndarray, rng: Any) -> Any:
 affine, spline = flows.AffineMap(), flows.SplineMap(bins=3, bound=4.0)
 BY_HAND: dict[tuple[str, str], tuple[Callable[[], Any], Callable[..., Any], str]] = {
     ("mixture", "points"): (
-        lambda: latent.GaussianMixture(np.zeros(2), np.zeros((2, D)), np.zeros((2, D, D))),
+        lambda: latent.GaussianMixture(np.zeros(1), np.zeros((1, D)), np.zeros((1, D, D))),
         lambda model, x, rng: model.log_prob(x.astype("f8")),
         "exact",
     ),
@@ -201,7 +201,7 @@ def test_from_training_to_evaluation(model: str, kind: str, tmp_path: Path, caps
     assert told.code == 0 and f"\ndata        {data}: " in told.out and "parameters" in told.out
 
 
-@pytest.mark.parametrize("model", ["vae", "realnvp", "mixture"])
+@pytest.mark.parametrize("model", ["vae", "realnvp"])
 def test_the_same_seed_trains_to_the_same_bits(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, files = FILES["points"](tmp_path), [tmp_path / f"{name}.ckpt" for name in "abc"]
     for file, seed in zip(files, (3, 3, 4)):

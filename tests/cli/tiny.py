@@ -51,7 +51,7 @@ def text(folder: Path) -> Path:
 
 FILES = {"points": points, "levels": images, "text": text}
 SMALL: dict[str, Sequence[str]] = {
-    "mixture": ["--components", "2"],
+    "mixture": ["--components", "1"],
     "ppca": ["--latent", "1"],
     "vae": ["--latent", "1", "--hidden", "5"],
     "iwae": ["--latent", "1", "--hidden", "5", "--samples", "3"],
