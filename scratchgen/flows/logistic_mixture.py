@@ -26,7 +26,7 @@ import numpy as np
 from scratchgen.autodiff import log_sigmoid, log_softmax, logsumexp
 from scratchgen.distributions.distribution import values
 from scratchgen.flows.root import solve_increasing
-from scratchgen.flows.scalar_maps import AffineMap, Mapped, ScalarMap, bounded, checked_bound, require_theta
+from scratchgen.flows.scalar_maps import AffineMap, MappedNumbers, ScalarMap, bounded, checked_bound, require_theta
 from scratchgen.nn.inputs import check_sizes
 
 ROUNDING = 8.0  # units of machine precision by which y (2), a difference, is off where it is near 0
@@ -60,14 +60,14 @@ class LogisticMixtureMap(ScalarMap):
         self.components, self.most, self.affine = int(components), checked_bound(most), AffineMap()
         self.numbers = 3 * self.components + self.affine.numbers
 
-    def forward(self, x: Any, theta: Any) -> Mapped:
+    def forward(self, x: Any, theta: Any) -> MappedNumbers:
         """Data → noise: (2) and (4), with (3)."""
         require_theta(x, theta, self.numbers)
         y, log_slope = self.logit_of_cdf(x, theta)
         z, more = self.affine.forward(y, theta[..., 3 * self.components :])
         return z, log_slope + more
 
-    def inverse(self, z: Any, theta: Any) -> Mapped:
+    def inverse(self, z: Any, theta: Any) -> MappedNumbers:
         """Noise → data: y by (4), then x by a search within (5).
 
         Raises:
@@ -77,14 +77,14 @@ class LogisticMixtureMap(ScalarMap):
         require_theta(z, theta, self.numbers)
         y, more = self.affine.inverse(z, theta[..., 3 * self.components :])
 
-        def f(x: Any) -> Mapped:
+        def f(x: Any) -> MappedNumbers:
             value, log_slope = self.logit_of_cdf(x, theta)
             return value, np.exp(log_slope)
 
         x = solve_increasing(f, y, self.bracket(values(y), values(theta)), ROUNDING)
         return x, more - self.logit_of_cdf(x, theta)[1]
 
-    def logit_of_cdf(self, x: Any, theta: Any) -> Mapped:
+    def logit_of_cdf(self, x: Any, theta: Any) -> MappedNumbers:
         """y (2) and log dy/dx (3)."""
         log_w, m, s = self.mixture(theta)
         u = (x[..., None] - m) * np.exp(-s)

@@ -32,7 +32,7 @@ import numpy as np
 from scratchgen.autodiff import custom_rule
 from scratchgen.autodiff.shapes import scatter_add
 
-Mapped = tuple[Any, Any]  # the images of numbers, and the logarithms of the slopes there, both of their shape
+MappedNumbers = tuple[Any, Any]  # the images of numbers, and the logarithms of the slopes there, both of their shape
 
 
 class ScalarMap(ABC):
@@ -48,11 +48,11 @@ class ScalarMap(ABC):
     numbers: int
 
     @abstractmethod
-    def forward(self, x: Any, theta: Any) -> Mapped:
+    def forward(self, x: Any, theta: Any) -> MappedNumbers:
         """Data → noise (1): z and log ∂z/∂x, both of the shape of x, for theta of that shape + (P,)."""
 
     @abstractmethod
-    def inverse(self, z: Any, theta: Any) -> Mapped:
+    def inverse(self, z: Any, theta: Any) -> MappedNumbers:
         """Noise → data (2): x and log ∂x/∂z, both of the shape of z, for theta of that shape + (P,)."""
 
 
@@ -66,12 +66,12 @@ class AdditiveMap(ScalarMap):
 
     numbers = 1
 
-    def forward(self, x: Any, theta: Any) -> Mapped:
+    def forward(self, x: Any, theta: Any) -> MappedNumbers:
         """Data → noise: x − b."""
         require_theta(x, theta, self.numbers)
         return x - theta[..., 0], np.zeros(x.shape, x.dtype)
 
-    def inverse(self, z: Any, theta: Any) -> Mapped:
+    def inverse(self, z: Any, theta: Any) -> MappedNumbers:
         """Noise → data: b + z."""
         require_theta(z, theta, self.numbers)
         return theta[..., 0] + z, np.zeros(z.shape, z.dtype)
@@ -96,12 +96,12 @@ class AffineMap(ScalarMap):
     def __init__(self, most: float = 3.0) -> None:
         self.most = checked_bound(most)
 
-    def forward(self, x: Any, theta: Any) -> Mapped:
+    def forward(self, x: Any, theta: Any) -> MappedNumbers:
         """Data → noise: subtract b, divide by e^a."""
         require_theta(x, theta, self.numbers)
         return affine_image(x, theta, self.most), affine_log_slope(theta, self.most)
 
-    def inverse(self, z: Any, theta: Any) -> Mapped:
+    def inverse(self, z: Any, theta: Any) -> MappedNumbers:
         """Noise → data: multiply by e^a, add b."""
         require_theta(z, theta, self.numbers)
         a = bounded(theta[..., 1], self.most)

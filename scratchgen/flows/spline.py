@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchgen.autodiff import log_softmax, softplus
-from scratchgen.flows.scalar_maps import Mapped, ScalarMap, require_theta
+from scratchgen.flows.scalar_maps import MappedNumbers, ScalarMap, require_theta
 
 
 class Knots(NamedTuple):
@@ -94,7 +94,7 @@ class SplineMap(ScalarMap):
         self.bins, self.numbers = int(bins), 3 * int(bins) - 1
         self.bound, self.least_width, self.least_slope = float(bound), float(least_width), float(least_slope)
 
-    def forward(self, x: Any, theta: Any) -> Mapped:
+    def forward(self, x: Any, theta: Any) -> MappedNumbers:
         """Data → noise: (2), and the logarithm of (3)."""
         require_theta(x, theta, self.numbers)
         inside, knots = np.abs(x) < self.bound, self.knots(theta)
@@ -102,7 +102,7 @@ class SplineMap(ScalarMap):
         z, log_slope = forward(within, bin_of(within, knots.x, knots))
         return np.where(inside, z, x), np.where(inside, log_slope, 0.0)
 
-    def inverse(self, z: Any, theta: Any) -> Mapped:
+    def inverse(self, z: Any, theta: Any) -> MappedNumbers:
         """Noise → data: (4), and minus the logarithm of (3) at its ξ."""
         require_theta(z, theta, self.numbers)
         inside, knots = np.abs(z) < self.bound, self.knots(theta)
@@ -144,7 +144,7 @@ def bin_of(points: Any, edges: Any, knots: Knots) -> Bin:
     return Bin(x, y, width, height, pick(knots.slope[..., :-1]), pick(knots.slope[..., 1:]))
 
 
-def forward(x: Any, b: Bin) -> Mapped:
+def forward(x: Any, b: Bin) -> MappedNumbers:
     """y (2), and log dy/dx (3)."""
     xi, s = (x - b.x) / b.width, b.height / b.width
     N, log_slope = common(xi, s, b)
@@ -152,7 +152,7 @@ def forward(x: Any, b: Bin) -> Mapped:
     return b.y + b.height * eta, log_slope
 
 
-def inverse(y: Any, b: Bin) -> Mapped:
+def inverse(y: Any, b: Bin) -> MappedNumbers:
     """x by (4), and log dx/dy, which is minus the logarithm of (3)."""
     eta, s = (y - b.y) / b.height, b.height / b.width
     u, twice = b.left * (1 - eta) - b.right * eta, 2 * s * eta
