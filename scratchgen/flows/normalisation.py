@@ -30,7 +30,7 @@ from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.distributions.arguments import require, unmasked
 from scratchgen.distributions.distribution import values
 from scratchgen.flows.elementwise import Affine
-from scratchgen.flows.transform import Composite, Mapped, Transform, require_transform, sum_but_first
+from scratchgen.flows.transform import Composite, Inverse, Mapped, Transform, require_transform, sum_but_first
 from scratchgen.nn.inputs import check_dtype, check_features, check_sizes
 
 
@@ -159,13 +159,20 @@ def start(transform: Transform, x: Any, context: Any = None) -> np.ndarray:
 
     Raises:
         TypeError: for what is no Transform, such as a Flow: start its ``transform``; for a masked array.
-        ValueError: for a batch that is too small, or columns that are constant.
+        ValueError: for a batch that is too small, or columns that are constant; before anything is started, for an
+            ``Inverse`` of what is to be started, whose statistics are not those of data.
 
     >>> f, x = Composite([Affine(1, np.float64), ActNorm(1, np.float64)]), np.array([[1.0], [3.0]])
     >>> start(f, x).ravel()
     array([-1.,  1.])
     """
     require_transform("transform", transform)
+    for name, module in transform.modules().items():
+        if isinstance(module, Inverse) and (turned := [m for m in module.modules().values() if isinstance(m, Started)]):
+            raise ValueError(
+                f"{name or 'transform'} is an Inverse of {type(turned[0]).__name__}, which takes what comes from the "
+                "noise: data tell nothing of it. Leave it out of the Inverse, or start the others one by one"
+            )
     if isinstance(transform, Composite):
         for each in transform.transforms:
             x = start(each, x, context)

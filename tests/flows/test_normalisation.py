@@ -8,7 +8,7 @@ from scipy import integrate, stats
 
 from scratchgen.autodiff import Tensor
 from scratchgen.distributions import Independent, Normal
-from scratchgen.flows import ActNorm, Affine, BatchNorm, Composite, Flow, Reverse, start
+from scratchgen.flows import ActNorm, Affine, BatchNorm, Composite, Flow, Inverse, Reverse, start
 from tests.flows.brute_force import plain
 
 
@@ -56,6 +56,14 @@ def test_start_goes_through_a_composition() -> None:
     np.testing.assert_allclose(
         outer.log_scale.data, [2.0, -3.0], atol=1e-12
     )  # reversed: the 1 that inner left, squeezed
+
+
+def test_nothing_is_started_where_something_would_be_left_out() -> None:
+    outer, inner = ActNorm(2), ActNorm(2)
+    x = np.array([[1.0, 2.0], [3.0, 7.0]], np.float32)
+    with pytest.raises(ValueError, match=r"transforms\.1 is an Inverse of ActNorm"):
+        start(Composite([outer, Inverse(Composite([inner]))]), x)
+    assert not outer.loc.data.any() and not outer.log_scale.data.any()
 
 
 def test_a_start_in_float32_keeps_its_digits() -> None:
@@ -193,6 +201,7 @@ def test_gradients_flow_through_the_statistics() -> None:
         (lambda: BatchNorm(1).start(np.ma.ones((4, 1))), TypeError, "x is a masked array"),
         (lambda: ActNorm(1).start(np.array([[1j], [2.0]])), TypeError, "x is complex128"),
         (lambda: start(ActNorm, np.ones((4, 1))), TypeError, "is no Transform"),  # type: ignore[arg-type]
+        (lambda: start(Inverse(ActNorm(1)), np.ones((4, 1))), ValueError, "transform is an Inverse of ActNorm, which"),
     ],
 )
 def test_what_is_refused(call: Any, error: type[Exception], message: str) -> None:
