@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from scratchgen.nn.inputs import check_array
+
 
 def require_vectors(x: Any, dims: int) -> None:
     """Refuse what is not (B, D).
 
     Raises:
+        TypeError: for what is no array.
         ValueError: with both shapes.
     """
+    check_array(x)
     shape = np.shape(x)
     if len(shape) != 2 or shape[1] != dims:
         hint = "; one x is x[None]" if shape == (dims,) else ""

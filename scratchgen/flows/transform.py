@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from scratchgen.nn import Module
+from scratchgen.nn.inputs import check_array
 
 Mapped = tuple[Any, Any]  # the image of a batch, of its shape, and log |det| for each row, (B,)
 
@@ -32,7 +33,14 @@ class Transform(Module, ABC):
     """An invertible map of vectors, (B, D), or of arrays, (B, …), with parameters; ``context`` is (B, C) or None.
 
     Calling it is ``forward``, data → noise.
+
+    Raises:
+        TypeError: for what is no array.
     """
+
+    def __call__(self, x: Any, context: Any = None) -> Mapped:
+        check_array(x)
+        return self.forward(x, context)
 
     @abstractmethod
     def forward(self, x: Any, context: Any = None) -> Mapped:
@@ -108,6 +116,7 @@ class Inverse(Transform):
 
 def through(maps: Sequence[Any], h: Any, context: Any) -> Mapped:
     """Apply the maps in turn, and add their log-determinants up (3)."""
+    check_array(h)
     total: Any = 0.0
     for apply in maps:
         h, logabsdet = apply(h, context)

@@ -50,12 +50,30 @@ def check_dtype(x: Any, W: Tensor, name: str = "W") -> None:
     raise TypeError(f"x is {dtype} but {name} is {W.dtype}: {remedy}")
 
 
+def check_array(x: Any) -> None:
+    """Refuse what is neither an array nor a Tensor, such as a list of numbers, whose dtype is not known.
+
+    Raises:
+        TypeError: with what it is.
+
+    >>> check_array([[1.0, 2.0]])
+    Traceback (most recent call last):
+    TypeError: x is a list; pass an array: np.asarray(x, dtype=…), in the dtype of the parameters
+    """
+    if not isinstance(x, (np.ndarray, Tensor)):
+        raise TypeError(
+            f"x is a {type(x).__name__}; pass an array: np.asarray(x, dtype=…), in the dtype of the parameters"
+        )
+
+
 def check_features(x: Any, features: int, layer: str) -> None:
     """Refuse an x that is not (batch, …, features).
 
     Raises:
+        TypeError: for what is no array.
         ValueError: with the reshape that is probably meant.
     """
+    check_array(x)
     shape = x.shape
     if len(shape) >= 2 and shape[-1] == features:
         return

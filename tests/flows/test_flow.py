@@ -115,6 +115,9 @@ def test_an_image_is_an_event_too() -> None:
     ("call", "error", "message"),
     [
         (lambda: Composite([]), ValueError, "give at least one"),
+        (lambda: Reverse()([[1.0, 2.0]]), TypeError, "x is a list; pass an array: np.asarray"),  # type: ignore[arg-type]
+        (lambda: Composite([Reverse()]).inverse([[1.0]]), TypeError, "x is a list"),  # type: ignore[arg-type]
+        (lambda: affine([0.0], [1.0]).inverse([[1.0]]), TypeError, "x is a list"),  # type: ignore[arg-type]
         (lambda: Composite([Reverse]), TypeError, "give objects such as Reverse"),  # type: ignore[list-item]
         (lambda: Composite(Reverse()), TypeError, "one Reverse; give a list"),  # type: ignore[arg-type]
         (lambda: Inverse(Exp), TypeError, "the class Exp is no Transform"),  # type: ignore[arg-type]
