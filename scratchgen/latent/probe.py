@@ -93,11 +93,17 @@ class LinearProbe(Module):
         """Set W and b to the optimum of (2), by L-BFGS from where they are; returns the probe itself.
 
         Raises:
-            TypeError, ValueError: as ``loss``.
+            TypeError, ValueError: as ``loss``; for a class without examples, whose b would fall without end.
             RuntimeError: if the optimum was not reached; W and b are then as they were.
         """
         from scipy.optimize import minimize  # not above: it is slow to import
 
+        with no_grad():
+            self.loss(h, y)  # refuses what does not fit
+        examples = np.bincount(self.labels(y), minlength=len(self.b))
+        if not examples.all():
+            none = np.flatnonzero(examples == 0).tolist()
+            raise ValueError(f"y has no examples of the classes {none}; number those that there are 0, 1, …")
         split, shape = self.W.size, self.W.shape
 
         def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:

@@ -92,6 +92,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "labels of other classes": (lambda: PROBE.accuracy(H, Y + 1), ValueError, r"y has 3 at \(2,\).* from 0 to 2"),
     "masked labels": (lambda: PROBE.accuracy(H, np.ma.masked_equal(Y, 1)), TypeError, "y is a masked array"),
     "a penalty that is no number": (lambda: LinearProbe(3, 2, "1"), TypeError, "penalty is '1'"),
+    "a class without examples": (lambda: fitted(y=np.minimum(Y, 1)), ValueError, r"no examples of the classes \[2\]"),
     "no examples": (lambda: PROBE.fit(H[:0], Y[:0]), ValueError, "0 rows; a mean over the examples"),
     "nothing to count": (lambda: PROBE.accuracy(H[:0], Y[:0]), ValueError, "0 rows; a fraction of"),
 }
