@@ -27,6 +27,7 @@ from scratchgen.distributions import (
     Mixture,
     Normal,
 )
+from scratchgen.distributions.arguments import require, unmasked
 from scratchgen.distributions.discretised import Discretised
 from scratchgen.distributions.distribution import values
 from scratchgen.distributions.inverse_transform import held
@@ -79,43 +80,54 @@ def _(p: Mixture, index: Any) -> Distribution:
     return Mixture(values(p.logits)[index], part(p.components, index))
 
 
-@singledispatch
-def inverse(p: Distribution, u: np.ndarray) -> np.ndarray:
+def inverse(p: Distribution, u: Any) -> np.ndarray:
     """x drawn from each distribution of a batch by a uniform number of its own, equations (1) to (3).
 
     Args:
         p: a batch (B,) of distributions of numbers.
-        u: (B,), float64 in [0, 1).
+        u: (B,), in [0, 1).
 
     Raises:
+        TypeError: for a masked array.
+        ValueError: for u that are not one for each distribution, or outside [0, 1), with value and index.
         NotImplementedError: for a distribution without an inverse here.
 
     >>> inverse(Categorical(np.log([[0.5, 0.25, 0.25]])), np.array([0.6]))
     array([1])
     """
+    u = np.asarray(unmasked("u", u), np.float64)
+    if u.shape != p.batch_shape:
+        raise ValueError(f"u has shape {u.shape}; it must be {p.batch_shape}, a number for each distribution")
+    require("u", u, lambda value: (value >= 0) & (value < 1), "it must be in [0, 1)")
+    return inverse_at(p, u)
+
+
+@singledispatch
+def inverse_at(p: Distribution, u: np.ndarray) -> np.ndarray:
+    """``inverse`` for u that are known to fit; they may have been rounded to 1."""
     u = held(u.astype(p.dtype), p.dtype)  # above 0, and below 1, to which float32 may have rounded it: x is finite
     return np.asarray(values(p.icdf(u)))
 
 
-@inverse.register
+@inverse_at.register
 def _(p: Bernoulli, u: np.ndarray) -> np.ndarray:
     return np.asarray(u < values(p.mean), p.dtype)  # 1 comes first, as in Bernoulli.sample
 
 
-@inverse.register
+@inverse_at.register
 def _(p: Categorical, u: np.ndarray) -> np.ndarray:
     return interval(values(p.probabilities), u)[0]
 
 
-@inverse.register
+@inverse_at.register
 def _(p: Discretised, u: np.ndarray) -> np.ndarray:
-    return inverse(p.categorical, u).astype(p.dtype)
+    return inverse_at(p.categorical, u).astype(p.dtype)
 
 
-@inverse.register
+@inverse_at.register
 def _(p: Mixture, u: np.ndarray) -> np.ndarray:
     k, rest = interval(values(p.weights), u)
-    return inverse(part(p.components, (np.arange(len(u)), k)), rest)
+    return inverse_at(part(p.components, (np.arange(len(u)), k)), rest)
 
 
 def interval(weights: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

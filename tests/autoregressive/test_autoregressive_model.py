@@ -184,6 +184,24 @@ def test_equation_3_by_hand() -> None:
     np.testing.assert_allclose(inverse(p, np.array([0.03])), [-2.0 + ndtri(0.1)], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("u", "error", "message"),
+    [
+        (np.array([0.5, 1.0]), ValueError, r"u has 1\.0 at \(1,\); .*it must be in \[0, 1\)"),
+        (np.array([-0.1, 0.5]), ValueError, r"u has -0\.1 at \(0,\)"),
+        (np.array([np.nan, 0.5]), ValueError, r"u has nan at \(0,\)"),
+        (np.zeros((2, 1)), ValueError, r"u has shape \(2, 1\); it must be \(2,\), a number for each distribution"),
+        (0.5, ValueError, r"u has shape \(\)"),
+        (np.ma.zeros(2), TypeError, "u is a masked array"),
+    ],
+)
+def test_uniform_numbers_that_are_none_are_refused(u: Any, error: type[Exception], message: str) -> None:
+    for p in (Categorical(np.zeros((2, 3))), Normal(np.zeros(2), np.zeros(2))):
+        with pytest.raises(error, match=message):
+            inverse(p, u)
+    assert inverse(Categorical(np.zeros((2, 3))), [0, 0.5]).tolist() == [0, 1]
+
+
 def test_the_ends_give_finite_numbers_and_dtypes_stay() -> None:
     one = np.array([np.nextafter(1.0, 0.0)])
     for dtype in (np.float32, np.float64):
