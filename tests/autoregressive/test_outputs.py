@@ -79,6 +79,18 @@ def test_the_numbers_have_their_meaning(name: str) -> None:
             np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-15)
 
 
+def test_one_component_begins_in_the_middle() -> None:
+    """A mixture of one Gaussian is that Gaussian, and one of one logistic, at first, the same in each direction."""
+    numbers = RNG.normal(size=(3, 2, 3))
+    one, plain = GaussianMixtureOutput(1)(numbers), GaussianOutput()(numbers[..., 1:])
+    x = RNG.normal(size=(3, 2))
+    np.testing.assert_allclose(one.log_prob(x), plain.log_prob(x), rtol=1e-13)
+    p = LogisticMixtureOutput(1, 9)(np.zeros((1, 9, 3)))
+    log_p = p.log_prob(np.arange(9)[None])[0]
+    np.testing.assert_allclose(log_p, log_p[::-1], rtol=1e-12)
+    assert np.argmax(log_p[1:-1]) == 3  # the outer levels have the tails too
+
+
 @pytest.mark.parametrize(
     ("output", "x", "expected"),
     [

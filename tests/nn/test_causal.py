@@ -36,6 +36,16 @@ def by_definition(layer, x):
 
 
 @kinds
+def test_weights_and_bias_are_uniform_within_one_over_the_root_of_the_terms(kind):
+    """Of k offsets and 2 channels: the terms of a sum (1) are 2k. First W is drawn, then b."""
+    rng, k = np.random.default_rng(1), len(KINDS[kind][0])
+    bound = 1 / np.sqrt(2 * k)
+    layer = layer_of(kind)
+    np.testing.assert_allclose(layer.W.data, rng.uniform(-bound, bound, (k, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(layer.b.data, rng.uniform(-bound, bound, 3), rtol=1e-12)
+
+
+@kinds
 def test_it_is_the_sum_over_the_offsets(kind):
     layer, x = layer_of(kind), np.random.default_rng(0).normal(size=(2, *KINDS[kind][1], 2))
     np.testing.assert_allclose(layer(x).data, by_definition(layer, x), rtol=0, atol=1e-13)
