@@ -54,7 +54,10 @@ def learners_part(text: str) -> str:
     rest = [node for node in above[1:] if node not in imports]
     docstring = "".join(lines[: above[0].end_lineno])
     code = "".join(lines[(imports or above[:1])[-1].end_lineno : ends[0]]).strip("\n") + "\n"
-    return "\n".join(filter(None, [docstring, used_imports(imports, names_in(rest)), "\n" + code]))
+    used = names_in(rest)
+    if any(isinstance(node, ast.ClassDef) for node in rest):
+        used.add("annotations")  # of __future__: the types of a class's methods may name the class
+    return "\n".join(filter(None, [docstring, used_imports(imports, used), "\n" + code]))
 
 
 def names_in(nodes: list[ast.stmt]) -> set[str]:
@@ -68,7 +71,7 @@ def used_imports(imports: list[ast.Import | ast.ImportFrom], used: set[str]) -> 
     for node in imports:
         node.names = [a for a in node.names if a.name == "numpy" or (a.asname or a.name.split(".")[0]) in used]
         module = getattr(node, "module", "") or ""
-        if node.names and module != "__future__":
+        if node.names:
             groups[module.startswith("scratchgen")].append(ast.unparse(node))
     return "\n".join("\n".join(group) + "\n" for group in groups if group)
 

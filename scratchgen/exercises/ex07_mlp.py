@@ -1,0 +1,146 @@
+"""Exercise 7: a network that can do more than a straight line.
+
+A multilayer perceptron is a chain of affine maps with a nonlinearity between them:
+
+    h⁰ = x,    hⁱ = tanh(hⁱ⁻¹ Wⁱ + bⁱ) for all layers but the last,    output = h Wᴸ + bᴸ       (1)
+
+Write its start and its forward pass. The weights must start at random, so that the units of a layer become different,
+with standard deviation 1/√(number of inputs), so that numbers keep their size from layer to layer; the biases start
+from 0. The forward pass must work for arrays and for Tensors: NumPy's functions work on both.
+
+    init_mlp(sizes, rng)    sizes such as [2, 8, 1], rng a np.random.Generator → a list of (W, b), one pair a layer,
+                            W (n_in, n_out) normal with standard deviation 1/√n_in, b zeros (n_out,)
+    mlp(layers, x)          x (B, sizes[0]) → (B, sizes[-1]), by (1)
+
+In the lecture: page 7, the encoder and the decoder. Afterwards, look at scratchgen/nn/mlp.py.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from scratchgen.autodiff import Tensor
+from scratchgen.exercises.kit import Student, Wrong, call, change, equal, expect, require
+from scratchgen.optim import Adam
+
+
+def init_mlp(sizes: list[int], rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The first weights (n_in, n_out) and biases (n_out,) of each layer.
+
+    >>> [(W.shape, b.shape) for W, b in init_mlp([2, 8, 1], np.random.default_rng(0))]
+    [((2, 8), (8,)), ((8, 1), (1,))]
+    """
+    # solution
+    layers = []
+    for n_in, n_out in pairwise(sizes):
+        layers.append((rng.normal(size=(n_in, n_out)) / np.sqrt(n_in), np.zeros(n_out)))
+    return layers
+    # end of solution
+
+
+def mlp(layers: list[tuple[Any, Any]], x: Any) -> Any:
+    """The output (B, sizes[-1]) of the network (1) for the rows of x, (B, sizes[0]).
+
+    >>> one = np.ones((1, 1))
+    >>> mlp([(2 * one, np.zeros(1)), (10 * one, np.ones(1))], 0.5 * one).round(4)           # 10 tanh(1) + 1
+    array([[8.6159]])
+    """
+    # solution
+    for W, b in layers[:-1]:
+        x = np.tanh(x @ W + b)
+    W, b = layers[-1]
+    return x @ W + b
+    # end of solution
+
+
+# end of the learner's part
+
+HINTS = (
+    """Go through the layers with a loop, in both functions. Which layer is different, and why should an output not be
+    squeezed between −1 and 1?""",
+    """W of a layer: rng.normal(size=(n_in, n_out)) / √n_in. Forward: x = np.tanh(x @ W + b) for all layers but the
+    last.""",
+    """for W, b in layers[:-1]: x = np.tanh(x @ W + b); then W, b = layers[-1], and return x @ W + b. Use np.tanh, which
+    works on Tensors too.""",
+)
+
+EXPLANATION = """
+The check trains yours on XOR, which no straight line can do. If all weights start from 0, the gradients of all hidden
+units are equal, and 0 for the first layer: nothing ever learns. Without the nonlinearity the layers are one matrix
+product. With weights of standard deviation 1, a layer of 400 inputs makes numbers of size 20, tanh is flat there, and
+the gradient is nearly 0: that is why the size of the first weights depends on the number of inputs.
+"""
+
+X = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+XOR = np.array([[0.0], [1.0], [1.0], [0.0]])
+
+
+def check(student: Student) -> None:
+    """The forward pass by hand, for one to four layers; the start, with a large layer for its spread; then XOR."""
+    start, forward = student.init_mlp, student.mlp
+    rng = np.random.default_rng(7)
+    for sizes in ([2, 3, 3, 2], [3, 4], [2, 4, 1], [4, 2, 2, 5, 3]):
+        layers = [(rng.normal(size=n), rng.normal(size=n[1])) for n in pairwise(sizes)]
+        x = rng.normal(size=(3, sizes[0]))
+        h = x
+        for i, (W, b) in enumerate(layers):
+            h = np.einsum("bi,io->bo", h, W) + b
+            h = h if i == len(layers) - 1 else 1 - 2 / (np.exp(2 * h) + 1)  # tanh
+        expect(forward, {"layers": layers, "x": x}, h, f"sizes {sizes}")
+
+    case, sizes = "init_mlp([400, 300, 2])", [400, 300, 2]
+    made = call(start, {"sizes": sizes, "rng": np.random.default_rng(0)}, case)
+    shapes = [tuple(np.shape(part) for part in layer) for layer in made]
+    goal = [((400, 300), (300,)), ((300, 2), (2,))]
+    require(shapes == goal, "The shapes are wrong.", case, got=shapes, expected=goal)
+    first, bias = (np.asarray(part, dtype=float) for part in made[0])
+    problem = "Two weights of the first layer start equal: units that start equal stay equal."
+    require(len(np.unique(first)) == first.size, problem, case, got=first, expected="120,000 different numbers")
+    # Of 120,000 numbers the root mean square has a relative error of 1/√240,000 = 0.002, the mean one of 0.003 std.
+    spread, exact = float(np.sqrt(np.mean(first**2))), 1 / np.sqrt(400)
+    problem = "The weights of the first layer have the wrong standard deviation."
+    require(abs(spread / exact - 1) < 0.0125, problem, case, got=spread, expected=exact)
+    require(abs(np.mean(first)) < 0.02 * exact, "The mean is not 0.", case, got=float(np.mean(first)), expected=0.0)
+    equal(bias, np.zeros(300), f"{case}: the first bias")
+    other = call(start, {"sizes": sizes, "rng": np.random.default_rng(1)}, case)
+    problem = "Another rng gives the same weights: draw them from the rng that is given."
+    require(not np.array_equal(first, other[0][0]), problem, case, got="the same weights from two seeds")
+
+    case = "XOR, after 200 steps of Adam"
+    made = call(start, {"sizes": [2, 8, 1], "rng": np.random.default_rng(7)}, case)
+    tensors = [tuple(Tensor(np.array(part, dtype=float), requires_grad=True) for part in layer) for layer in made]
+    optimizer = Adam([part for layer in tensors for part in layer], lr=0.05)
+    for _ in range(200):
+        loss = np.mean((call(forward, {"layers": tensors, "x": X}, case) - XOR) ** 2)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    problem = "It does not learn XOR: the mean squared error stays."
+    require(float(loss.data) < 0.01, problem, case, got=float(loss.data), expected="less than 0.01")
+
+
+WRONG: Wrong = {
+    "starting from zeros": change("rng.normal(size=(n_in, n_out))", "np.zeros((n_in, n_out))"),
+    "starting from one constant": change("rng.normal(size=(n_in, n_out))", "np.ones((n_in, n_out))"),
+    "weights of standard deviation 1, whatever the number of inputs": change(" / np.sqrt(n_in)", ""),
+    "dividing by n_in instead of its root": change("np.sqrt(n_in)", "n_in"),
+    "dividing by the root of the number of outputs": change("np.sqrt(n_in)", "np.sqrt(n_out)"),
+    "weights from 0 to 1 instead of normal ones": change(
+        "rng.normal(size=(n_in, n_out))", "rng.random(size=(n_in, n_out))"
+    ),
+    "a generator of its own": change("rng.normal(size=(n_in", "np.random.default_rng(0).normal(size=(n_in"),
+    "random biases": change("np.zeros(n_out)", "rng.normal(size=n_out)"),
+    "W with the outputs first": change("size=(n_in, n_out)", "size=(n_out, n_in)"),
+    "no nonlinearity": change("np.tanh(x @ W + b)", "x @ W + b"),
+    "a nonlinearity after the last layer too": change("return x @ W + b", "return np.tanh(x @ W + b)"),
+    "no nonlinearity after the first layer": change(
+        "for W, b in layers[:-1]:\n        x = np.tanh(x @ W + b)",
+        "for i, (W, b) in enumerate(layers[:-1]):\n        x = np.tanh(x @ W + b) if i else x @ W + b",
+    ),
+    "leaving out the biases": change("np.tanh(x @ W + b)", "np.tanh(x @ W)", "return x @ W + b", "return x @ W"),
+    "the sigmoid for tanh": change("np.tanh(x @ W + b)", "1 / (1 + np.exp(-(x @ W + b)))"),
+    "relu for tanh": change("np.tanh(x @ W + b)", "np.maximum(x @ W + b, 0)"),
+}
