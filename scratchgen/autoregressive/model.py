@@ -25,6 +25,7 @@ from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.autoregressive.inverse import inverse, part
 from scratchgen.distributions import Distribution
 from scratchgen.distributions.arguments import require, unmasked
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 
@@ -154,7 +155,7 @@ def uniform_numbers(n: int, dims: int, rng: Rng | None, uniforms: Any) -> np.nda
         TypeError: for n that is no int; without rng and uniforms.
         ValueError: for a negative n, uniforms of another shape, or outside [0, 1).
     """
-    require_draws(n)
+    require_int("n", n, least=0)
     if uniforms is None:
         if rng is None:
             raise TypeError("sample needs rng, or the uniforms themselves")
@@ -164,30 +165,6 @@ def uniform_numbers(n: int, dims: int, rng: Rng | None, uniforms: Any) -> np.nda
         raise ValueError(f"uniforms has shape {u.shape}; with n={n} it must be {(n, dims)}")
     require("uniforms", u, lambda value: (value >= 0) & (value < 1), "it must be in [0, 1)")
     return u
-
-
-def require_draws(n: Any) -> None:
-    """Refuse a number of draws that is no int, or is negative.
-
-    Raises:
-        TypeError, ValueError: with the number.
-    """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise TypeError(f"n is {n!r}; the number of draws is an int")
-    if n < 0:
-        raise ValueError(f"n is {n}; the number of draws must be 0 or more")
-
-
-def require_length(length: Any) -> None:
-    """Refuse a length of sequences that is no int, or is negative.
-
-    Raises:
-        TypeError, ValueError: with the length.
-    """
-    if isinstance(length, bool) or not isinstance(length, (int, np.integer)):
-        raise TypeError(f"length is {length!r}; it must be an int")
-    if length < 0:
-        raise ValueError(f"length is {length}; it must be 0 or more")
 
 
 def report(done: int, total: int) -> None:

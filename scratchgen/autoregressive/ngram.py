@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autoregressive.inverse import interval
-from scratchgen.autoregressive.model import require_length, uniform_numbers
+from scratchgen.autoregressive.model import uniform_numbers
 from scratchgen.distributions.arguments import require, unmasked
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng
 
 SMOOTHINGS = ("interpolated", "add")
@@ -134,7 +135,7 @@ class NGram:
             TypeError: without rng and uniforms; for n or length that is no int.
             ValueError: for a negative n or length; for uniforms of another shape, or outside [0, 1).
         """
-        require_length(length)
+        require_int("length", length, least=0)
         u = uniform_numbers(n, length, rng, uniforms)
         x = np.empty((n, length), np.int64)
         for t in range(length):

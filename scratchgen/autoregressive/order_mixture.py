@@ -27,8 +27,9 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, logsumexp
 from scratchgen.autoregressive.made import MADE
-from scratchgen.autoregressive.model import Autoregressive, require_draws
+from scratchgen.autoregressive.model import Autoregressive
 from scratchgen.distributions.arguments import unmasked
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn import Module
 from scratchgen.nn.inputs import check_sizes
 from scratchgen.random import Rng, generator
@@ -116,7 +117,7 @@ class OrderMixture(Module):
             TypeError, ValueError: as ``Autoregressive.sample``; for a member that is not there, or another number of
                 rows of the context.
         """
-        require_draws(n)
+        require_int("n", n, least=0)
         rng = generator(rng)
         if context is not None and len(context) != n:
             raise ValueError(f"context has {len(context)} rows; for {n} draws it must have {n}")

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from scratchgen.autodiff import no_grad
-from scratchgen.autoregressive.model import Autoregressive, require_length, uniform_numbers
+from scratchgen.autoregressive.model import Autoregressive, uniform_numbers
 from scratchgen.autoregressive.transformer import Transformer
 from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.distribution import values
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn.embedding import check_tokens
 from scratchgen.random import Rng
 
@@ -96,7 +97,7 @@ def generate_stream(
     (2, 10)
     """
     least = kept(model, least)
-    require_length(length)
+    require_int("length", length, least=0)
     prompt = np.zeros(0, np.int64) if prompt is None else np.asarray(unmasked("prompt", prompt))
     if prompt.ndim != 1 or len(prompt) > length:
         raise ValueError(f"prompt has shape {prompt.shape}; it must be (k,), with k at most the length, {length}")

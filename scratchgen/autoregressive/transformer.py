@@ -25,10 +25,11 @@ import numpy as np
 
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.autoregressive.inverse import inverse
-from scratchgen.autoregressive.model import Autoregressive, report, require_length, uniform_numbers
+from scratchgen.autoregressive.model import Autoregressive, report, uniform_numbers
 from scratchgen.autoregressive.truncation import check_truncation, truncated
 from scratchgen.distributions import Categorical
 from scratchgen.distributions.arguments import unmasked
+from scratchgen.distributions.numbers import require_int
 from scratchgen.nn import Embedding, LayerNorm, Linear
 from scratchgen.nn.embedding import check_tokens
 from scratchgen.nn.inputs import check_sizes
@@ -194,7 +195,7 @@ class Transformer(Autoregressive):
         """
         check_truncation(self.levels, temperature, top_k, top_p)
         length = self.dims if length is None else length
-        require_length(length)
+        require_int("length", length, least=0)
         prompt = np.zeros(0, np.int64) if prompt is None else unmasked("prompt", prompt)
         check_tokens(prompt, self.levels)
         k = prompt.shape[-1] if prompt.ndim else 0

@@ -79,7 +79,7 @@ BAD = {
     "floats": (lambda: module.NGram([0.5], 2, 1), TypeError, "tokens is float64"),
     "symbol 2": (lambda: module.NGram([0, 2], 2, 1), ValueError, "tokens has 2 at (1,)"),
     "length 2.0": (lambda: module.NGram([0], 2, 1).sample(1, 2.0, 0), TypeError, "length is 2.0; it must be an int"),
-    "length −1": (lambda: module.NGram([0], 2, 1).sample(1, -1, 0), ValueError, "length is -1; it must be 0 or more"),
+    "length −1": (lambda: module.NGram([0], 2, 1).sample(1, -1, 0), ValueError, "length is -1; it must be at least 0"),
     "n 0": (lambda: module.NGram([0], 2, 0), ValueError, "n is 0; it must be at least 1"),
     "n 1.0": (lambda: module.NGram([0], 2, 1.0), TypeError, "n is 1.0; it must be an int"),
     "alpha 0": (lambda: module.NGram([0], 2, 1, alpha=0), ValueError, "alpha is 0; it must be above 0"),

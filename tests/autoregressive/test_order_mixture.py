@@ -127,7 +127,7 @@ def test_refusals() -> None:
     for which in (np.zeros(3, int), np.full(2, 5), np.zeros(2)):
         with pytest.raises(ValueError, match="which is"):
             model.sample(2, 0, which=which)
-    with pytest.raises(ValueError, match="n is -1; the number of draws must be 0 or more"):
+    with pytest.raises(ValueError, match="n is -1; it must be at least 0"):
         model.sample(-1, 0)
     with pytest.raises(TypeError, match=r"n is \(2, 3\)"):
         model.sample((2, 3), 0)  # type: ignore[arg-type]

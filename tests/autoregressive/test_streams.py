@@ -85,7 +85,7 @@ def test_truncation_is_passed_on_and_a_seed_is_enough() -> None:
         (lambda: generate_stream(NET, 1, 9, 0, prompt=[0.7]), TypeError, "tokens is float64"),
         (lambda: generate_stream(NET, 1, 9, 0, prompt=np.ma.masked_array([1], True)), TypeError, "prompt is a masked"),
         (lambda: generate_stream(NET, 1, 9.0, 0), TypeError, "length is 9.0"),  # type: ignore[arg-type]
-        (lambda: generate_stream(NET, 1, -1, 0), ValueError, "length is -1; it must be 0 or more"),
+        (lambda: generate_stream(NET, 1, -1, 0), ValueError, "length is -1; it must be at least 0"),
         (lambda: stream_nats(NET, np.ma.masked_array(TOKENS, True)), TypeError, "tokens is a masked array"),
         (lambda: generate_stream(NET, 1, 9), TypeError, "needs rng, or the uniforms themselves"),
         (lambda: generate_stream(NET, 1, 9, 0, temperature=0.0), ValueError, "temperature is 0.0"),
