@@ -14,7 +14,7 @@ import numpy as np
 
 from demos import page09_vae, page10_pixels, page11_couplings, page11_digits, page12_ddpm, page12_digits
 from demos.common import Stage, main
-from demos.flows import fit_or_stop
+from demos.training import fit_with_falling_lr
 from scratchgen import plotting
 from scratchgen.autoregressive import MADE, CausalConvNet, GaussianMixtureOutput
 from scratchgen.data import EntropyGap, TwoMoons, digits, gap_to_entropy
@@ -49,7 +49,7 @@ def moons_by_vae(steps: int, rng: np.random.Generator) -> Learned:
     """Trained on the bound of ten weights; the gap is that of the bound of 300, and so at most what it says."""
     encoder, decoder = MLP([2, 128, 128, 4], rng, "tanh"), MLP([2, 128, 128, 4], rng, "tanh")
     model = IWAE(encoder, decoder, GaussianLikelihood(2), latent=2, samples=10)
-    fit_or_stop(model, drawn(rng), lr=3e-3, steps=steps, rng=rng, batch_size=256, clip=10.0)
+    fit_with_falling_lr(model, drawn(rng), lr=3e-3, steps=steps, rng=rng, batch_size=256, clip=10.0)
     gap = gap_to_entropy(lambda x: model.log_prob(x, rng, samples=300), TOY, TEST, rng)
     return Learned(model.sample(POINTS, rng), gap, bound=True)
 
@@ -57,7 +57,7 @@ def moons_by_vae(steps: int, rng: np.random.Generator) -> Learned:
 def moons_by_made(steps: int, rng: np.random.Generator) -> Learned:
     """p(x[1]), and p(x[2] | x[1]), are mixtures of 20 normal distributions."""
     model = MADE(2, GaussianMixtureOutput(20), hidden=[128, 128], rng=rng, activation="tanh")
-    fit_or_stop(model, drawn(rng), lr=1e-2, steps=steps, rng=rng, batch_size=256, clip=10.0)
+    fit_with_falling_lr(model, drawn(rng), lr=1e-2, steps=steps, rng=rng, batch_size=256, clip=10.0)
     return Learned(model.sample(POINTS, rng), gap_to_entropy(model.log_prob, TOY, TEST, rng))
 
 

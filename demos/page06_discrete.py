@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from demos.common import Stage, main
+from demos.training import fit_with_falling_lr
 from scratchgen import plotting
 from scratchgen.autodiff import logsumexp, no_grad
 from scratchgen.distributions.distribution import values
@@ -21,9 +22,6 @@ from scratchgen.latent import BernoulliLikelihood, DiscreteVAE
 from scratchgen.latent.discrete_vae import ESTIMATORS
 from scratchgen.latent.marginal import all_values
 from scratchgen.nn import MLP
-from scratchgen.optim import Adam
-from scratchgen.optim.schedules import cosine
-from scratchgen.training import fit
 
 TITLE = "Page 6: discrete latents, trained in five ways"
 SECONDS, QUICK_SECONDS = 35, 12
@@ -75,20 +73,7 @@ def train(model: DiscreteVAE, x: np.ndarray, held_out: np.ndarray, rng: np.rando
         if step % EVERY == 0:
             curve.append(mean_elbo(model, held_out))
 
-    optimizer, schedule = Adam(model.parameters(), lr=LR), cosine(LR, steps)
-    history = fit(
-        model,
-        x,
-        optimizer=optimizer,
-        schedule=schedule,
-        batch_size=BATCH,
-        steps=steps,
-        rng=rng,
-        progress=False,
-        on_step=look,
-    )
-    if history.interrupted:
-        raise KeyboardInterrupt
+    fit_with_falling_lr(model, x, lr=LR, steps=steps, rng=rng, batch_size=BATCH, on_step=look)
     return np.array([*curve, mean_elbo(model, held_out)])
 
 

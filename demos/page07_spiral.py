@@ -15,14 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
+from demos.training import fit_with_falling_lr
 from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.data import NoisySpiral
 from scratchgen.latent import IWAE, VAE, GaussianLikelihood
 from scratchgen.nn import MLP
-from scratchgen.optim import Adam
-from scratchgen.optim.schedules import cosine
-from scratchgen.training import fit
 
 TITLE = "Page 7: a decoder with a learned variance, and the entropy of a spiral"
 SECONDS = 25
@@ -42,20 +40,16 @@ def spiral_vae(rng: np.random.Generator) -> IWAE:
 
 def train(model: VAE, x: np.ndarray, steps: int, lr: float, rng: np.random.Generator) -> None:
     """Adam, with an lr that falls to 0."""
-    history = fit(
+    fit_with_falling_lr(
         model,
         x,
-        optimizer=Adam(model.parameters(), lr=lr),
+        lr=lr,
         batch_size=100,
         steps=steps,
         evaluate_every=steps,
-        schedule=cosine(lr, steps),
         clip=10.0,
         rng=rng,
-        progress=False,
     )
-    if history.interrupted:
-        raise KeyboardInterrupt
 
 
 # -- the bound and the entropy -------------------------------------------------------------------------------------

@@ -22,15 +22,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
+from demos.training import fit_with_falling_lr
 from scratchgen.autodiff import Tensor
 from scratchgen.distributions import MultivariateNormal
 from scratchgen.latent import VAE, GaussianLikelihood
 from scratchgen.latent.diagnostics import active_units, kl_per_dimension
 from scratchgen.latent.linear_vae import LinearEncoder, linear_vae
 from scratchgen.nn import Linear, Module
-from scratchgen.optim import Adam
-from scratchgen.optim.schedules import cosine
-from scratchgen.training import fit
 
 TITLE = "Page 9: posterior collapse, beta, and the line of the entropy"
 SECONDS = 15
@@ -88,19 +86,15 @@ def train(model: VAE, covariance: np.ndarray, beta: float, steps: int, rng: np.r
     """The model, trained on 20,000 draws of the data with that weight of its KL."""
     model.beta = beta
     x = data_of(covariance).sample(20_000, rng).astype(np.float32)
-    history = fit(
+    fit_with_falling_lr(
         model,
         x,
-        optimizer=Adam(model.parameters(), lr=0.02),
+        lr=0.02,
         batch_size=200,
         steps=steps,
         evaluate_every=steps,
-        schedule=cosine(0.02, steps),
         rng=rng,
-        progress=False,
     )
-    if history.interrupted:
-        raise KeyboardInterrupt
     return model
 
 

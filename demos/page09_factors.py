@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from demos.common import Stage, main
+from demos.training import fit_with_falling_lr
 from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.data import Bars
@@ -23,9 +24,6 @@ from scratchgen.data.bars import FACTORS
 from scratchgen.latent import VAE, GaussianLikelihood
 from scratchgen.latent.diagnostics import active_units, kl_per_dimension
 from scratchgen.nn import MLP
-from scratchgen.optim import Adam
-from scratchgen.optim.schedules import cosine
-from scratchgen.training import fit
 
 TITLE = "Page 9: two known factors, and the code that was learned"
 SECONDS = 8
@@ -46,19 +44,15 @@ def flat(images: np.ndarray) -> np.ndarray:
 
 def train(model: VAE, x: np.ndarray, steps: int, rng: np.random.Generator) -> None:
     """Adam, with an lr that falls to 0."""
-    history = fit(
+    fit_with_falling_lr(
         model,
         x,
-        optimizer=Adam(model.parameters(), lr=2e-3),
+        lr=2e-3,
         batch_size=100,
         steps=steps,
         evaluate_every=steps,
-        schedule=cosine(2e-3, steps),
         rng=rng,
-        progress=False,
     )
-    if history.interrupted:
-        raise KeyboardInterrupt
 
 
 # -- how much a code tells -----------------------------------------------------------------------------------------

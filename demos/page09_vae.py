@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
+from demos.training import fit_or_stop
 from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.data import digits
@@ -26,7 +27,7 @@ from scratchgen.latent.diagnostics import active_units, kl_per_dimension
 from scratchgen.latent.importance import marginal_by_importance
 from scratchgen.nn import MLP
 from scratchgen.optim import AdamW, Average
-from scratchgen.training import History, fit
+from scratchgen.training import History
 
 TITLE = "Pages 6 to 9: the variational autoencoder"
 SECONDS, QUICK_SECONDS = 40, 20
@@ -77,7 +78,7 @@ def train(
     """AdamW with averaged weights, for 120 epochs or until the validation loss has risen; keeps the best weights."""
     optimizer = AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, matrices_only=True)
     average = Average(model.parameters(), decay=0.99)
-    history = fit(
+    return fit_or_stop(
         model,
         x,
         optimizer=optimizer,
@@ -89,9 +90,6 @@ def train(
         patience=8,
         rng=rng,
     )
-    if history.interrupted:  # fit ends in good order, but pictures of half a training would not be what they say
-        raise KeyboardInterrupt
-    return history
 
 
 def bounds(model: VAE, x: np.ndarray, rng: np.random.Generator, samples: int = 200) -> str:

@@ -18,12 +18,11 @@ import numpy as np
 
 from demos.common import Stage, main
 from demos.texts import FILE, Corpus, corpus
+from demos.training import fit_with_falling_lr
 from scratchgen.autoregressive import NGram, Transformer, generate_stream, stream_nats
 from scratchgen.autoregressive.truncation import truncated
 from scratchgen.distributions import Categorical
-from scratchgen.optim import Adam, cosine
 from scratchgen.plotting import curves
-from scratchgen.training import fit
 
 TITLE = "Page 10: a small language model"
 SECONDS = 50
@@ -59,19 +58,16 @@ def train(stage: Stage, text: Corpus, rng: np.random.Generator) -> tuple[Transfo
                 nats[name].append(stream_nats(model, part))
             stage.say(f"step {step}: {nats['validation'][-1]:.3f} nats a character")
 
-    history = fit(
+    fit_with_falling_lr(
         model,
         np.lib.stride_tricks.sliding_window_view(text.train, CONTEXT),
-        optimizer=Adam(model.parameters(), lr=LR),
+        lr=LR,
         batch_size=BATCH,
         steps=steps,
-        schedule=cosine(LR, steps, warm_up=steps // 10),
+        warm_up=steps // 10,
         rng=rng,
-        progress=False,
         on_step=look,
     )
-    if history.interrupted:
-        raise KeyboardInterrupt
     look(steps)
     return model, {name: (at, values) for name, values in nats.items()}
 

@@ -33,12 +33,13 @@ from demos.page10_pixels import (
     mean_and_error,
     per_pixel,
 )
+from demos.training import fit_or_stop
 from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.autoregressive import MADE, CategoricalOutput, LogisticMixtureOutput, Output
 from scratchgen.data import digits
 from scratchgen.optim import AdamW, Average
-from scratchgen.training import History, fit
+from scratchgen.training import History
 
 TITLE = "Page 10: MADE, a masked network over the pixels of digits"
 SECONDS, QUICK_SECONDS = 25, 8
@@ -59,7 +60,7 @@ def train(
     model: MADE, decay: float, x: np.ndarray, held_out: np.ndarray, rng: np.random.Generator, epochs: int
 ) -> History:
     """AdamW with averaged weights; keeps those with the best validation loss."""
-    history = fit(
+    return fit_or_stop(
         model,
         x,
         optimizer=AdamW(model.parameters(), lr=3e-3, weight_decay=decay, matrices_only=True),
@@ -72,9 +73,6 @@ def train(
         clip=10.0,
         rng=rng,
     )
-    if history.interrupted:  # fit ends in good order, but pictures of half a training would not be what they say
-        raise KeyboardInterrupt
-    return history
 
 
 def level_probabilities(model: MADE, x: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from demos.common import Stage, main
+from demos.training import fit_or_stop
 from scratchgen import plotting
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.autoregressive import Autoregressive, CausalConvNet, PixelCNN
@@ -29,7 +30,7 @@ from scratchgen.data import digits
 from scratchgen.distributions import Categorical
 from scratchgen.nn import CausalConv, past_2d
 from scratchgen.optim import AdamW, Average
-from scratchgen.training import History, fit
+from scratchgen.training import History
 
 TITLE = "Page 10: pixels given the pixels before, by convolutions"
 SECONDS, QUICK_SECONDS = 40, 15
@@ -62,7 +63,7 @@ class OneStack(PixelModel):
 
 def train(model: PixelModel, x: np.ndarray, held_out: np.ndarray, rng: np.random.Generator, epochs: int) -> History:
     """AdamW with averaged weights; keeps those with the best validation loss."""
-    history = fit(
+    return fit_or_stop(
         model,
         x,
         optimizer=AdamW(model.parameters(), lr=6e-3, weight_decay=0.3, matrices_only=True),
@@ -74,9 +75,6 @@ def train(model: PixelModel, x: np.ndarray, held_out: np.ndarray, rng: np.random
         clip=10.0,
         rng=rng,
     )
-    if history.interrupted:  # fit ends in good order, but pictures of half a training would not be what they say
-        raise KeyboardInterrupt
-    return history
 
 
 def independent(x: np.ndarray) -> Categorical:

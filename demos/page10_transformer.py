@@ -18,13 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
+from demos.training import fit_with_falling_lr
 from scratchgen.autodiff import no_grad
 from scratchgen.autoregressive import NGram, Transformer
 from scratchgen.data import MarkovSource
 from scratchgen.distributions.distribution import values
-from scratchgen.optim import Adam, cosine
 from scratchgen.plotting import curves
-from scratchgen.training import fit
 
 TITLE = "Page 10: a transformer finds what a source remembers"
 SECONDS = 10
@@ -79,20 +78,17 @@ def train(source: MarkovSource, x: np.ndarray, fresh: np.ndarray, rng: np.random
         if step % EVERY == 0:
             costs.append(cost(model, source, fresh[:500]).nats)
 
-    history = fit(
+    history = fit_with_falling_lr(
         model,
         x,
-        optimizer=Adam(model.parameters(), lr=LR),
+        lr=LR,
         batch_size=BATCH,
         steps=steps,
         evaluate_every=EVERY,
-        schedule=cosine(LR, steps, warm_up=EVERY),
+        warm_up=EVERY,
         rng=rng,
-        progress=False,
         on_step=look,
     )
-    if history.interrupted:
-        raise KeyboardInterrupt
     look(steps)
     return model, (history.steps, np.array(history.loss) / LENGTH, np.array(costs))
 

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
-from demos.flows import fit_or_stop, standard_normal
+from demos.flows import standard_normal
+from demos.training import fit_with_falling_lr
 from scratchgen.autodiff import no_grad
 from scratchgen.data import (
     Checkerboard,
@@ -67,7 +68,7 @@ def train(flow: Flow, toy: Toy, steps: int, rng: np.random.Generator) -> float:
     x = toy.sample(N, rng).astype(np.float32)
     start(flow.transform, x)
     began = time.perf_counter()
-    fit_or_stop(flow, x, lr=LR, steps=steps, rng=rng, batch_size=BATCH, clip=CLIP)
+    fit_with_falling_lr(flow, x, lr=LR, steps=steps, rng=rng, batch_size=BATCH, clip=CLIP)
     return time.perf_counter() - began
 
 

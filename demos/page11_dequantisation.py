@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
-from demos.flows import couplings_of_the_plane, fit_or_stop, standard_normal
+from demos.flows import couplings_of_the_plane, standard_normal
+from demos.training import fit_with_falling_lr
 from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.data.quadrature import gauss_legendre
@@ -123,7 +124,9 @@ def measured(model: Dequantised, p: np.ndarray, rng: np.random.Generator) -> Fig
 def train(model: Dequantised, x: np.ndarray, steps: int, rng: np.random.Generator) -> tuple[list[int], list[float]]:
     """The steps and the losses of a training, in nats."""
     every = max(1, steps // 40)
-    history = fit_or_stop(model, x, lr=4e-3, steps=steps, rng=rng, batch_size=200, evaluate_every=every, clip=20.0)
+    history = fit_with_falling_lr(
+        model, x, lr=4e-3, steps=steps, rng=rng, batch_size=200, evaluate_every=every, clip=20.0
+    )
     return history.steps, history.loss
 
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
-from demos.flows import fit_or_stop
+from demos.training import fit_with_falling_lr
 from scratchgen import plotting
 from scratchgen.autodiff import no_grad
 from scratchgen.data import digits
@@ -104,7 +104,7 @@ def train(model: Dequantised, steps: int, rng: np.random.Generator) -> History:
     """AdamW, with an lr that falls to 0; the weights that are best on the validation set are kept."""
     x = load("train")
     start(model.density.transform, ((x + rng.random(x.shape)) / LEVELS).astype(np.float32))
-    return fit_or_stop(
+    return fit_with_falling_lr(
         model,
         x,
         lr=2e-3,

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
-from demos.flows import couplings_of_the_plane, fit_or_stop, standard_normal
+from demos.flows import couplings_of_the_plane, standard_normal
+from demos.training import fit_with_falling_lr
 from scratchgen.autodiff import no_grad
 from scratchgen.data import EntropyGap, Gaussians, gap_to_entropy
 from scratchgen.distributions.distribution import values
@@ -62,7 +63,7 @@ def couplings(scalar_map: ScalarMap, rng: np.random.Generator) -> Composite:
 def fitted(flow: Flow, steps: int, rng: np.random.Generator) -> Fitted:
     """The flow after training by maximum likelihood."""
     x = ISLANDS.sample(20_000, rng).astype(np.float32)
-    fit_or_stop(flow, x, lr=5e-3, steps=steps, rng=rng, batch_size=200, clip=10.0)
+    fit_with_falling_lr(flow, x, lr=5e-3, steps=steps, rng=rng, batch_size=200, clip=10.0)
     gap = gap_to_entropy(flow.log_prob, ISLANDS, n=20_000, rng=rng)
     with no_grad():
         log_p = values(flow.log_prob(grid()[1].astype(np.float32))).reshape(CELLS)

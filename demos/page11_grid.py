@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from demos.common import Stage, main
-from demos.flows import couplings_of_the_plane, fit_or_stop, standard_normal
+from demos.flows import couplings_of_the_plane, standard_normal
+from demos.training import fit_with_falling_lr
 from scratchgen.autodiff import no_grad
 from scratchgen.data import Toy, TwoMoons, gap_to_entropy
 from scratchgen.flows import ActNorm, AffineMap, Composite, Flow, alternating, start
@@ -42,7 +43,9 @@ def trained(toy: Toy, rng: np.random.Generator, steps: int) -> Flow:
     flow = untrained(rng)
     start(flow.transform, x)
     warm_up = steps // 20
-    fit_or_stop(flow, x, lr=LR, steps=steps, rng=rng, warm_up=warm_up, progress=True, batch_size=BATCH, clip=5.0)
+    fit_with_falling_lr(
+        flow, x, lr=LR, steps=steps, rng=rng, warm_up=warm_up, progress=True, batch_size=BATCH, clip=5.0
+    )
     flow.base = standard_normal(2, np.float64)
     return flow.astype(np.float64)
 

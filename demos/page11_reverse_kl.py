@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.common import Stage, main
-from demos.flows import couplings_of_the_plane, fit_or_stop, standard_normal
+from demos.flows import couplings_of_the_plane, standard_normal
+from demos.training import fit_with_falling_lr
 from scratchgen.autodiff import logsumexp, no_grad
 from scratchgen.data import Banana, EntropyGap, Gaussians, Toy, gap_to_entropy
 from scratchgen.distributions.distribution import values
@@ -69,7 +70,7 @@ def fitted(toy: Toy, log_density: Callable[[Any], Any], reverse: bool, steps: in
     by_density = ReverseKL(flow, log_density)
     x = np.zeros((256, 1), np.float32) if reverse else toy.sample(50_000, rng).astype(np.float32)
     model = by_density if reverse else flow
-    fit_or_stop(model, x, lr=5e-3, steps=steps, rng=rng, batch_size=256, evaluate_every=steps, clip=10.0)
+    fit_with_falling_lr(model, x, lr=5e-3, steps=steps, rng=rng, batch_size=256, evaluate_every=steps, clip=10.0)
     return Fitted(flow, by_density.evidence(DRAWS, rng), gap_to_entropy(flow.log_prob, toy, DRAWS, rng))
 
 

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from demos.common import Stage, main
+from demos.training import fit_or_stop
 from scratchgen.data import EightGaussians, Toy, TwoMoons, gap_to_entropy
 from scratchgen.data.entropy_gap import EntropyGap
 from scratchgen.diffusion import (
@@ -47,7 +48,6 @@ from scratchgen.diffusion import (
 from scratchgen.diffusion.targets import TARGETS
 from scratchgen.metrics import classifier_two_sample
 from scratchgen.optim import Adam, Average, cosine
-from scratchgen.training import fit
 
 TITLE = "Page 12: DDPM on toys, with many steps and few"
 SECONDS, QUICK_SECONDS = 60, 18
@@ -97,7 +97,7 @@ def train(data: Standard, steps: int, rng: np.random.Generator) -> tuple[DDPM, A
     """A network of v, by Adam with a rate that falls; and its averaged weights."""
     model = DDPM(ResidualNet(2, rng), linear(T), (2,), target="v")
     average = Average(model.parameters(), decay=0.99)
-    history = fit(
+    fit_or_stop(
         model,
         data.sample(50_000, rng),
         optimizer=Adam(model.parameters(), lr=4e-3),
@@ -109,8 +109,6 @@ def train(data: Standard, steps: int, rng: np.random.Generator) -> tuple[DDPM, A
         unit="",  # the loss is the squared error of v
         rng=rng,
     )
-    if history.interrupted:
-        raise KeyboardInterrupt
     return model, average
 
 

@@ -21,12 +21,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from demos.common import Stage, main
+from demos.training import fit_or_stop
 from scratchgen import plotting
 from scratchgen.data import digits
 from scratchgen.diffusion import LevelDDPM, Schedule, Trajectory, UNet, ancestral, guided, terms
 from scratchgen.flows import bits_per_dim
 from scratchgen.optim import AdamW, Average, cosine
-from scratchgen.training import History, fit
+from scratchgen.training import History
 
 TITLE = "Page 12: diffusion of digits, and its bound in nats"
 SECONDS, QUICK_SECONDS = 90, 20
@@ -54,7 +55,7 @@ def train(steps: int, rng: np.random.Generator) -> tuple[LevelDDPM, History]:
     model = LevelDDPM(
         UNet(1, rng, channels=16, classes=10, outputs=LEVELS), even_log_snr(T), SHAPE, LEVELS, first=0.5, drop=0.3
     )
-    history = fit(
+    history = fit_or_stop(
         model,
         load("train"),
         optimizer=AdamW(model.parameters(), lr=6e-3, weight_decay=0.3, matrices_only=True),
@@ -68,8 +69,6 @@ def train(steps: int, rng: np.random.Generator) -> tuple[LevelDDPM, History]:
         clip=100.0,
         rng=rng,
     )
-    if history.interrupted:
-        raise KeyboardInterrupt
     return model, history
 
 

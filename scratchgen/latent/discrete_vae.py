@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor, logsumexp, no_grad
+from scratchgen.autodiff import Tensor, logsumexp
 from scratchgen.distributions import Categorical, Concrete, Distribution, Independent, kl_divergence
 from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.numbers import require_int
@@ -37,16 +37,16 @@ from scratchgen.latent.arguments import require_rows
 from scratchgen.latent.discrete_estimators import enumeration, gumbel_softmax
 from scratchgen.latent.elbo import Elbo
 from scratchgen.latent.estimators import leave_one_out, score_function
-from scratchgen.latent.joint import log_p_x_given_z
+from scratchgen.latent.joint import Ancestral, log_p_x_given_z
 from scratchgen.latent.likelihoods import Likelihood
 from scratchgen.latent.marginal import all_values
 from scratchgen.nn import Module
-from scratchgen.random import Rng, generator
+from scratchgen.random import Rng
 
 ESTIMATORS = ("enumeration", "score function", "leave one out", "Gumbel-softmax", "straight-through")
 
 
-class DiscreteVAE(Module):
+class DiscreteVAE(Ancestral):
     """A VAE whose code is M numbers from 0 to K − 1.
 
     Args:
@@ -202,14 +202,3 @@ class DiscreteVAE(Module):
         require_rows(x, "a mean over the batch")
         q = self.encode(x)
         return np.mean(kl_divergence(q, self.prior()) - self.reconstruction(x, q, rng))
-
-    def sample(self, n: int, rng: Rng) -> np.ndarray:
-        """n draws of x: z from the prior (1), then x from p(x | z) (2).
-
-        Raises:
-            TypeError, ValueError: for n that is no int, or negative.
-        """
-        require_int("n", n, least=0)
-        rng = generator(rng)
-        with no_grad():
-            return self.decode(self.prior().sample(n, rng)).sample((), rng)

@@ -35,8 +35,8 @@ from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.distribution import values
 from scratchgen.distributions.numbers import require_int
 from scratchgen.latent.arguments import require_for_each, require_rows
-from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z
-from scratchgen.latent.marginal import PAIRS, prior_of, slices
+from scratchgen.latent.joint import LatentVariableModel, log_joint, log_p_x_given_z, prior_of
+from scratchgen.latent.marginal import PAIRS, slices
 from scratchgen.random import Rng, generator
 
 Draw = Callable[[int], Any]  # from n to n log-weights for each x

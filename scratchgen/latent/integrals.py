@@ -34,8 +34,8 @@ import numpy as np
 from scratchgen.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
 from scratchgen.distributions.distribution import values
 from scratchgen.distributions.numbers import require_int
-from scratchgen.latent.joint import LatentVariableModel
-from scratchgen.latent.marginal import Estimate, log_sums, prior_of
+from scratchgen.latent.joint import LatentVariableModel, prior_of
+from scratchgen.latent.marginal import Estimate, log_sums
 from scratchgen.latent.points import HIGHEST_ORDER, MOST_NODES, gauss_hermite
 
 

@@ -1,4 +1,4 @@
-"""The joint distribution of x and z (lecture p. 3), and what a model must have for it.
+"""The joint distribution of x and z (lecture p. 3), what a model must have for it, and draws from it.
 
     p_θ(x, z) = p_θ(x | z) p_θ(z)                                                              (1)
     p_θ(x) = ∫ p_θ(x, z) dz, or a sum where z is discrete                                      (2)
@@ -13,8 +13,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from scratchgen.autodiff import no_grad
 from scratchgen.distributions import Distribution
+from scratchgen.distributions.numbers import require_int
 from scratchgen.latent.arguments import batch_of, require_rows
+from scratchgen.nn import Module
+from scratchgen.random import Rng, generator
 
 
 class LatentVariableModel(Protocol):
@@ -25,6 +29,26 @@ class LatentVariableModel(Protocol):
 
     def decode(self, z: Any) -> Distribution:
         """p(x | z) for each of N codes: of batch shape (N,)."""
+
+
+class Ancestral(Module):
+    """A latent-variable model from which x is drawn as (1) has it, z first: a base class for what also is a Module."""
+
+    def sample(self: LatentVariableModel, n: int, rng: Rng) -> np.ndarray:
+        """n draws of x: z from the prior, then x from p(x | z).
+
+        Raises:
+            TypeError, ValueError: for n that is no int, or negative.
+        """
+        require_int("n", n, least=0)
+        rng = generator(rng)
+        with no_grad():
+            return self.decode(prior_of(self).sample(n, rng)).sample((), rng)
+
+
+def prior_of(model: LatentVariableModel) -> Distribution:
+    """p(z) in the model's own dtype; in float64 for a model that does not say."""
+    return model.prior(np.empty(0, getattr(model, "dtype", np.float64)))
 
 
 def log_joint(model: LatentVariableModel, x: Any, z: Any) -> Any:

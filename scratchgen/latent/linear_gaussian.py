@@ -32,17 +32,16 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor, no_grad
+from scratchgen.autodiff import Tensor
 from scratchgen.distributions import Independent, MultivariateNormal, Normal
 from scratchgen.distributions.arguments import listed, of_one_dtype
 from scratchgen.distributions.distribution import values
-from scratchgen.distributions.numbers import require_int
 from scratchgen.latent.arguments import require_rows, require_vectors
-from scratchgen.nn import Module
-from scratchgen.random import Rng, generator
+from scratchgen.latent.joint import Ancestral
+from scratchgen.random import Rng
 
 
-class LinearGaussian(Module):
+class LinearGaussian(Ancestral):
     """The model (1). Its parameters can be trained by gradient; ``ppca`` fits them by closed form and EM.
 
     Args:
@@ -95,17 +94,6 @@ class LinearGaussian(Module):
         if len(z.shape) != 2 or z.shape[1] != self.latent:
             raise ValueError(f"z has shape {z.shape}; the decoder wants (N, {self.latent})")
         return Independent(Normal(z @ self.W.T + self.b, self.logvar), 1)
-
-    def sample(self, n: int, rng: Rng) -> np.ndarray:
-        """n draws of x (1), (n, D): z from the prior, then x from p(x | z).
-
-        Raises:
-            TypeError, ValueError: for n that is no int, or negative.
-        """
-        require_int("n", n, least=0)
-        rng = generator(rng)
-        with no_grad():
-            return self.decode(self.prior().sample(n, rng)).sample((), rng)
 
     # -- the marginal and the posterior --------------------------------------------------------------------------------
 

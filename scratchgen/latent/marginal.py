@@ -30,7 +30,7 @@ from scratchgen.distributions import Bernoulli, Categorical, Distribution, Indep
 from scratchgen.distributions.arguments import unmasked
 from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import batch_of
-from scratchgen.latent.joint import LatentVariableModel
+from scratchgen.latent.joint import LatentVariableModel, prior_of
 from scratchgen.latent.points import MOST_NODES
 
 PAIRS = 4096  # (x, z) that are looked at together: what bounds the memory
@@ -88,11 +88,6 @@ def all_values(prior: Distribution) -> np.ndarray:
         raise ValueError(f"z has {sides}^{dims} values, too many to sum over: sample z, by marginal_by_importance")
     z = np.indices((sides,) * dims).reshape(dims, -1).T.reshape(-1, *prior.event_shape)
     return z if isinstance(one, Categorical) else z.astype(one.dtype)
-
-
-def prior_of(model: LatentVariableModel) -> Distribution:
-    """p(z) in the model's own dtype; in float64 for a model that does not say."""
-    return model.prior(np.empty(0, getattr(model, "dtype", np.float64)))
 
 
 def log_sums(model: LatentVariableModel, x: Any, z: np.ndarray, log_weights: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgen.autodiff import Tensor, log_softmax, logsumexp, no_grad, softmax
+from scratchgen.autodiff import Tensor, log_softmax, logsumexp, softmax
 from scratchgen.distributions import (
     Categorical,
     Distribution,
@@ -36,13 +36,12 @@ from scratchgen.distributions import (
 )
 from scratchgen.distributions.arguments import listed, of_one_dtype, require, unmasked
 from scratchgen.distributions.distribution import values
-from scratchgen.distributions.numbers import require_int
 from scratchgen.latent.arguments import require_rows, require_vectors
-from scratchgen.nn import Module
-from scratchgen.random import Rng, generator
+from scratchgen.latent.joint import Ancestral
+from scratchgen.random import Rng
 
 
-class GaussianMixture(Module):
+class GaussianMixture(Ancestral):
     """A mixture (1) of K normal distributions of D-dimensional x, by unconstrained parameters.
 
     Args:
@@ -135,17 +134,6 @@ class GaussianMixture(Module):
             raise ValueError(f"z has shape {z.shape}; it must be (N,)")
         require("z", z, lambda k: (k >= 0) & (k < K), f"it must be integers from 0 to {K - 1}")
         return normals(self.means[z], self.raw[z])
-
-    def sample(self, n: int, rng: Rng) -> np.ndarray:
-        """n draws of x, (n, D), in the order of (1): a component from the prior, then x from that component.
-
-        Raises:
-            TypeError, ValueError: for n that is no int, or negative.
-        """
-        require_int("n", n, least=0)
-        rng = generator(rng)
-        with no_grad():
-            return self.decode(self.prior().sample(n, rng)).sample((), rng)
 
     # -- the marginal and the posterior --------------------------------------------------------------------------------
 

@@ -31,13 +31,13 @@ from scratchgen.distributions.numbers import require_int, require_number
 from scratchgen.latent.arguments import require_codes, require_rows
 from scratchgen.latent.elbo import Elbo
 from scratchgen.latent.importance import marginal_by_importance
+from scratchgen.latent.joint import Ancestral
 from scratchgen.latent.likelihoods import Likelihood
-from scratchgen.latent.marginal import prior_of
 from scratchgen.nn import Module
-from scratchgen.random import Rng, generator
+from scratchgen.random import Rng
 
 
-class VAE(Module):
+class VAE(Ancestral):
     """A variational autoencoder of an encoder network, a decoder network and a likelihood.
 
     Args:
@@ -180,18 +180,7 @@ class VAE(Module):
         """
         return marginal_by_importance(self, x, self.encode, samples, rng).value.astype(self.dtype)
 
-    # -- what it makes ---------------------------------------------------------------------------------------------
-
-    def sample(self, n: int, rng: Rng) -> np.ndarray:
-        """n draws of x: z from the prior, then x from p(x | z) (1).
-
-        Raises:
-            TypeError, ValueError: for n that is no int, or negative.
-        """
-        require_int("n", n, least=0)
-        rng = generator(rng)
-        with no_grad():
-            return self.decode(prior_of(self).sample(n, rng)).sample((), rng)
+    # -- what it makes; ``sample`` is that of ``joint`` --------------------------------------------------------------
 
     def reconstruct(self, x: Any) -> np.ndarray:
         """The mean of p(x | z) at z = μ(x): for pictures. Its likelihood is no bound on log p(x)."""

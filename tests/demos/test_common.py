@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from demos import common, contents, page09_vae
+from demos import common, contents, page09_vae, training
 from demos.chapters import kept
 from scratchgen.nn import MLP
 from scratchgen.training import History
@@ -139,7 +139,7 @@ def test_ctrl_c_ends_with_a_short_message_and_keeps_what_is_done(perform, capsys
 
 def test_ctrl_c_in_a_training_ends_the_demo(monkeypatch):
     """``fit`` returns in good order after Ctrl-C; the pictures of an unfinished model are not drawn."""
-    monkeypatch.setattr(page09_vae, "fit", lambda *args, **options: History(interrupted=True))
+    monkeypatch.setattr(training, "fit", lambda *args, **options: History(interrupted=True))
     with pytest.raises(KeyboardInterrupt):
         page09_vae.train(MLP([2, 2], 0), np.zeros((1, 2)), np.zeros((1, 2)), 0, lr=1e-3, weight_decay=0.0)
 

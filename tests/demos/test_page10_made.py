@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from demos import page10_made as page10
+from demos import training
 from scratchgen.training import History
 from tests.demos.recorder import Recorder
 
@@ -64,7 +65,7 @@ def test_the_published_figures_are_drawn_dashed(stage):
 
 
 def test_a_training_that_is_broken_off_draws_nothing(monkeypatch):
-    monkeypatch.setattr(page10, "fit", lambda *args, **kwargs: History(interrupted=True))
+    monkeypatch.setattr(training, "fit", lambda *args, **kwargs: History(interrupted=True))
     with pytest.raises(KeyboardInterrupt):
         page10.train(untrained("categorical"), 0.1, None, None, np.random.default_rng(0), 1)
 

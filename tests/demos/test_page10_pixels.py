@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from demos import page10_pixels as page10
+from demos import training
 from scratchgen.autoregressive import CausalConvNet, PixelCNN
 from scratchgen.nn import CausalConv, past_2d
 from scratchgen.training import History
@@ -106,7 +107,7 @@ def test_the_published_figure_is_drawn_dashed(stage):
 
 
 def test_a_training_that_is_broken_off_draws_nothing(monkeypatch):
-    monkeypatch.setattr(page10, "fit", lambda *args, **kwargs: History(interrupted=True))
+    monkeypatch.setattr(training, "fit", lambda *args, **kwargs: History(interrupted=True))
     with pytest.raises(KeyboardInterrupt):
         page10.train(untrained("PixelCNN"), None, None, np.random.default_rng(0), 1)
 
