@@ -46,7 +46,7 @@ from scratchgen.random import Rng
 ESTIMATORS = ("enumeration", "score function", "leave one out", "Gumbel-softmax", "straight-through")
 
 
-class DiscreteVAE(Ancestral):
+class DiscreteVAE(Ancestral, Module):
     """A VAE whose code is M numbers from 0 to K − 1.
 
     Args:

@@ -17,7 +17,6 @@ from scratchgen.autodiff import no_grad
 from scratchgen.distributions import Distribution
 from scratchgen.distributions.numbers import require_int
 from scratchgen.latent.arguments import batch_of, require_rows
-from scratchgen.nn import Module
 from scratchgen.random import Rng, generator
 
 
@@ -31,8 +30,8 @@ class LatentVariableModel(Protocol):
         """p(x | z) for each of N codes: of batch shape (N,)."""
 
 
-class Ancestral(Module):
-    """A latent-variable model from which x is drawn as (1) has it, z first: a base class for what also is a Module."""
+class Ancestral:
+    """Draws x as (1) has it, z first, which is called *ancestral sampling*: a base class of such models."""
 
     def sample(self: LatentVariableModel, n: int, rng: Rng) -> np.ndarray:
         """n draws of x: z from the prior, then x from p(x | z).

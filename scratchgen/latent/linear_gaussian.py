@@ -38,10 +38,11 @@ from scratchgen.distributions.arguments import listed, of_one_dtype
 from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import require_rows, require_vectors
 from scratchgen.latent.joint import Ancestral
+from scratchgen.nn import Module
 from scratchgen.random import Rng
 
 
-class LinearGaussian(Ancestral):
+class LinearGaussian(Ancestral, Module):
     """The model (1). Its parameters can be trained by gradient; ``ppca`` fits them by closed form and EM.
 
     Args:

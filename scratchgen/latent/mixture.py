@@ -38,10 +38,11 @@ from scratchgen.distributions.arguments import listed, of_one_dtype, require, un
 from scratchgen.distributions.distribution import values
 from scratchgen.latent.arguments import require_rows, require_vectors
 from scratchgen.latent.joint import Ancestral
+from scratchgen.nn import Module
 from scratchgen.random import Rng
 
 
-class GaussianMixture(Ancestral):
+class GaussianMixture(Ancestral, Module):
     """A mixture (1) of K normal distributions of D-dimensional x, by unconstrained parameters.
 
     Args:

@@ -37,7 +37,7 @@ from scratchgen.nn import Module
 from scratchgen.random import Rng
 
 
-class VAE(Ancestral):
+class VAE(Ancestral, Module):
     """A variational autoencoder of an encoder network, a decoder network and a likelihood.
 
     Args:
