@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 from demos.chapters import Chapter, Picture
 from demos.gallery import embed, sources
@@ -57,7 +58,7 @@ def _shown(picture: Picture, folder: Path) -> str:
 def _content(picture: Picture, folder: Path) -> str:
     """What the caption is about."""
     if picture.path.suffix == ".html":
-        page = html.escape(picture.path.relative_to(folder).as_posix())
+        page = html.escape(quote(picture.path.relative_to(folder).as_posix()))
         return f'<p><a class="page" href="{page}">Open {html.escape(picture.title)}</a></p>'
     width, height = embed.size(picture.path)
     image = (

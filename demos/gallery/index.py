@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 from demos.chapters import Chapter
 from demos.gallery.fragments import chapter_html
-from demos.gallery.lecture import Part, heading, parts
+from demos.gallery.lecture import TOGETHER, Part, heading, parts
 
 HERE = Path(__file__).parent
 
@@ -25,6 +26,7 @@ def write_index(chapters: list[Chapter], folder: Path) -> Path:
         style=style,
         script=script,
         summary=f"{len(chapters)} demos, {pictures} pictures",
+        first=_first(ordered, folder),
         contents="\n".join(_contents(part) for part in ordered),
         parts="\n".join(_part(part, folder) for part in ordered),
     )
@@ -36,6 +38,15 @@ def write_index(chapters: list[Chapter], folder: Path) -> Path:
 def _read(name: str) -> str:
     """A file of the frame."""
     return (HERE / name).read_text(encoding="utf-8")
+
+
+def _first(ordered: list[Part], folder: Path) -> str:
+    """Where to look first: at the chapters that are about all pages, and at the pages to play with."""
+    links = [(f"#{c.name}", heading(c)) for part in ordered if part.anchor == TOGETHER for c in part.chapters]
+    pictures = (picture for part in ordered for chapter in part.chapters for picture in chapter.pictures)
+    links += [(p.path.relative_to(folder).as_posix(), p.title) for p in pictures if p.path.suffix == ".html"]
+    shown = ", ".join(f'<a href="{html.escape(quote(to, safe="/#"))}">{html.escape(text)}</a>' for to, text in links)
+    return f"<p>Look first at: {shown}.</p>" if links else ""
 
 
 def _contents(part: Part) -> str:

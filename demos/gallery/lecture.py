@@ -21,6 +21,7 @@ PAGES = {
     11: "Normalising flows",
     12: "Diffusion models",
 }
+TOGETHER = "together"  # the anchor of what belongs to no page
 
 
 class Part(NamedTuple):
@@ -37,7 +38,7 @@ def parts(chapters: Iterable[Chapter]) -> list[Part]:
     for chapter in chapters:
         match = re.match(r"page(\d+)_", chapter.name)
         page = int(match.group(1)) if match else None
-        anchor = "together" if page is None else f"page{page:02d}"
+        anchor = TOGETHER if page is None else f"page{page:02d}"
         name = f"Page {page}: {PAGES[page]}" if page in PAGES else f"Page {page}"
         heading = "All families together" if page is None else name
         found.setdefault(anchor, Part(anchor, heading, [])).chapters.append(chapter)

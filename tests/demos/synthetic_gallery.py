@@ -50,7 +50,11 @@ def chapters(folder: Path) -> list[Chapter]:
     (folder / "explore.html").write_text("<!doctype html><title>A page</title>", encoding="utf-8")
     with (folder / "board.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(
-            [["model", "nats", *("another column " + str(i) for i in range(9))], [NASTY, "−1.25 ± 0.01", *"abcdefghi"]]
+            [
+                ["model", "nats", "± nats", *("another column " + str(i) for i in range(9))],
+                [NASTY, "-1.25", "0.01", *"abcdefghi"],
+                ["truth", "3", "", *"abcdefghi"],
+            ]
         )
 
     def chapter(name: str, title: str, *pictures: Picture, results: list[str], about: str = "") -> Chapter:

@@ -129,6 +129,11 @@ def test_a_page_of_its_own_is_linked(page):
     assert link == ({"class": "page", "href": "explore.html"}, "Open An explorer")
 
 
+def test_what_to_look_at_first_is_linked_at_the_top(page):
+    (first,) = [text for _, text in page.all("p") if text.startswith("Look first")]
+    assert first == "Look first at: All of them, An explorer."
+
+
 def test_links_to_the_source_lead_to_files(page, folder):
     links = [a["href"] for a, _ in page.all("a") if a["href"].endswith(".py")]
     files = {(folder / unquote(link)).resolve().relative_to(ROOT).as_posix() for link in links}
@@ -152,8 +157,15 @@ def test_a_demo_that_uses_tools_alone_shows_them():
 
 def test_a_csv_file_becomes_a_table(page):
     rows = [text for _, text in page.all("th")]
-    assert rows[:2] == ["model", "nats"] and rows[-1] == NASTY
-    assert [(a.get("class"), text) for a, text in page.all("td")][:2] == [("number", "−1.25 ± 0.01"), (None, "a")]
+    assert rows[:3] == ["model", "nats", "another column 0"] and rows[-2:] == [NASTY, "truth"]
+    cells = [(a.get("class"), text) for a, text in page.all("td")]
+    assert cells[:2] == [("number", "-1.25 ± 0.01"), (None, "a")] and cells[10:12] == [("number", "3"), (None, "a")]
+
+
+def test_a_row_that_is_too_short_is_an_error(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"a\.csv: row 1 has 1 cells, but there are 2 columns"):
+        table(tmp_path / "a.csv", "Nothing")
 
 
 def test_an_empty_csv_file_is_no_table(tmp_path):
