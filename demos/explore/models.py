@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from demos.flows import fit_or_stop, standard_normal
+from demos.flows import standard_normal
 from demos.page09_vae import load
+from demos.training import fit_with_falling_lr
 from scratchgen import checkpoint
 from scratchgen.data import TwoMoons
 from scratchgen.flows import AffineMap, Flow, coupling_stack, start
@@ -48,7 +49,7 @@ def train_vae(vae: VAE, steps: int, rng: np.random.Generator) -> None:
     """The least −ELBO, with averaged weights; those that are best on the validation set are kept."""
     x, held_out = (load(part).x.reshape(-1, PIXELS) for part in ("train", "validation"))
     optimizer = AdamW(vae.parameters(), lr=1e-2, weight_decay=0.1, matrices_only=True)
-    fit_or_stop(
+    fit_with_falling_lr(
         vae,
         x,
         lr=1e-2,
@@ -70,7 +71,9 @@ def train_flow(flow: Flow, steps: int, rng: np.random.Generator) -> None:
     x = TOY.sample(20_000, rng).astype(np.float32)
     start(flow.transform, x)
     warm_up = max(steps // 20, 1)
-    fit_or_stop(flow, x, lr=5e-3, steps=steps, rng=rng, warm_up=warm_up, progress=True, batch_size=256, clip=5.0)
+    fit_with_falling_lr(
+        flow, x, lr=5e-3, steps=steps, rng=rng, warm_up=warm_up, progress=True, batch_size=256, clip=5.0
+    )
 
 
 NEW: dict[str, Any] = {"vae": new_vae, "flow": new_flow}
