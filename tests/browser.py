@@ -5,7 +5,6 @@ Commands go in by file descriptor 3, answers and events come out of 4, each a JS
 """
 
 import base64
-import fcntl
 import json
 import os
 import select
@@ -33,7 +32,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
-SECONDS = 10  # to wait for any answer
+SECONDS = 60  # to wait for any answer
 
 
 def find_chromium() -> str:
@@ -53,6 +52,8 @@ class Browser:
         self.number, self.rest, self.events = 0, b"", []
 
     def __enter__(self) -> "Browser":
+        import fcntl  # which Windows has not, nor posix_spawn: there, no browser is found
+
         self.profile.mkdir(parents=True, exist_ok=True)
         (commands_out, commands_in), (answers_out, answers_in) = os.pipe(), os.pipe()
         # From 10 up, so that placing one end at 3 does not close another.

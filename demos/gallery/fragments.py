@@ -95,7 +95,8 @@ def _again(chapter: Chapter, folder: Path) -> str:
         for path in sources.files(chapter.name)
     )
     read = f"<p>Read {links}.</p>" if links else ""
+    took = f"<span>took {chapter.seconds:.3g} s</span>" if chapter.seconds else ""
     return (
         f'<div class="again"><p class="command"><code>{html.escape(chapter.command)}</code> '
-        f'<button class="copy" type="button" aria-label="Copy the command">Copy</button></p>{read}</div>'
+        f'<button class="copy" type="button" aria-label="Copy the command">Copy</button> {took}</p>{read}</div>'
     )
