@@ -67,9 +67,9 @@ def choose(asked: Sequence[str]) -> list[str]:
 
 
 def in_starting_order(tasks: Sequence[Task], jobs: int) -> list[Task]:
-    """Page order, but with several jobs the longest first: started last, they would run on alone."""
-    long = sum(task.seconds for task in tasks) / jobs / 10
-    return sorted(tasks, key=lambda task: jobs == 1 or task.seconds < long)  # sorting keeps page order otherwise
+    """Page order; of several jobs, the long ones first, from the longest on: started last, they would run on alone."""
+    long = sum(task.seconds for task in tasks) / jobs / 4  # a quarter of what each job has to do
+    return sorted(tasks, key=lambda task: -task.seconds if task.seconds >= long and jobs > 1 else 0)
 
 
 class Report:
