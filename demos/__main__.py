@@ -106,13 +106,16 @@ class Report:
         if self.jobs > 1:
             print(f"\n{outcome.output}", end="")
         how = outcome.failure.upper() or "is done"
-        print(f"-- {outcome.task.name} {how}: {len(self.done)} of {len(self.tasks)} in {outcome.seconds:.1f} s\n")
+        print(
+            f"-- {outcome.task.name} {how}: {len(self.done)} of {len(self.tasks)} in {outcome.seconds:.1f} s\n",
+            flush=True,
+        )
 
     def failures(self) -> list[Outcome]:
         """Print all that went wrong, and how to see it again."""
         failed = [outcome for outcome in self.done if outcome.failure]
         for outcome in failed:
-            _, found, traceback = outcome.output.rpartition("Traceback (most recent call last):\n")
+            _, found, traceback = outcome.output.partition("Traceback (most recent call last):\n")
             shown = found + traceback or "\n".join(outcome.output.splitlines()[-20:])
             print(f"\n{outcome.task.name} {outcome.failure}:\n\n{shown.rstrip()}\n", file=sys.stderr)
             alone = shlex.join(["python", *[word for word in outcome.task.command[1:] if word != "--no-index"]])
