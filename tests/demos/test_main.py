@@ -35,8 +35,9 @@ FAKES = {
             print("two", i, flush=True); time.sleep(0.02)
         stage.result("still there")""",
     "page03_endless": """
-        (stage.out / "pid").write_text(str(os.getpid()))
-        time.sleep(100)""",
+        (stage.out / "pid.new").write_text(str(os.getpid()))
+        (stage.out / "pid.new").rename(stage.out / "pid")  # never there without the number
+        time.sleep(600)""",
 }
 
 
@@ -118,11 +119,11 @@ def test_a_bad_folder_is_an_error_before_anything_runs(package, tmp_path):
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_ends_all_processes_and_keeps_what_is_done(package, tmp_path, sent, code):
     process = start(package, "page02", "page03", "--out", tmp_path, "--jobs", 2)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not ((tmp_path / "index.html").exists() and (tmp_path / "pid").exists()) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(sent)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == code, err
     assert sent == signal.SIGTERM or err == f"\ninterrupted; what was finished is in {tmp_path}\n"
     with pytest.raises(ProcessLookupError):
