@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demos.__main__ import DEMOS
+from demos.contents import DEMOS
+from scratchgen.__main__ import main as command
 from tests.demos.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,6 +53,23 @@ def test_the_example_prints_what_it_says(capsys):
 def test_the_exercise(capsys):
     exec(compile(BLOCKS[1], "README.md", "exec"), {})
     assert capsys.readouterr().out == "True\n"
+
+
+def test_the_transcript(tmp_path, capsys, monkeypatch):
+    """What the check says of exercise 11, written as the README has it."""
+    (said,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
+    assert command(["exercises", "init", str(tmp_path)]) == 0
+    file = tmp_path / "ex11_kl_gaussians.py"
+    answer = """terms = logvar_p - logvar_q + (np.exp(logvar_q) + (mean_q - mean_p) ** 2) / np.exp(logvar_p) - 1
+    return 0.5 * np.mean(terms, axis=-1)"""
+    text = file.read_text(encoding="utf-8")
+    unwritten = 'raise NotImplementedError("not written yet")'
+    assert unwritten in text and "np.mean(terms, axis=-1)" in TEXT
+    file.write_text(text.replace(unwritten, answer), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert command(["exercises", "check", "11"]) == 1
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize(
@@ -123,7 +141,7 @@ def test_the_way_through_the_source_takes_two_hours():
 
 
 def test_the_museum_has_each_of_the_mistakes():
-    mistakes = rows("## Common mistakes", "## Use it in an exercise")
+    mistakes = rows("## Common mistakes", "## Learn by writing it")
     assert len(mistakes) >= 12
     for _, _, planted in mistakes:
         file, name = re.fullmatch(r"`(\w+)`: (.+)", planted).groups()
