@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Sequence
 
 from scratchgen import __version__
-from scratchgen.cli.errors import CommandError
+from scratchgen.cli.errors import CommandError, Failed
 from scratchgen.cli.parser import Parser
 from scratchgen.cli.terminal import PROGRAM, close_quietly, print_anything, print_warning
 
@@ -44,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments:
         parser().exit(2, parser().format_help())
-    options = parser().parse_args(arguments)
+    options, unknown = parser().parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     options.arguments = arguments
     try:
         with warnings.catch_warnings():
@@ -57,9 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
         return 130
-    except CommandError as error:
+    except (CommandError, MemoryError) as error:
         if "debug" in options:
             raise
+        if isinstance(error, MemoryError):
+            error = Failed("the memory does not suffice: ask for less")
         print(f"{PROGRAM} {options.command}: error: {error}", file=sys.stderr)
         return error.code
     return code
@@ -78,6 +82,7 @@ def parser() -> Parser:
         importlib.import_module(module).add(subparsers)
     for each in subparsers.choices.values():
         each.epilog = (each.epilog or "") + EXIT_CODES
+        each.set_defaults(parser=each)  # for errors; that of a subcommand may be another
     return whole
 
 

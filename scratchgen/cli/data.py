@@ -76,10 +76,10 @@ class Data(NamedTuple):
         return self.parts[split]
 
 
-def add_options(parser: Any, required: bool) -> None:
+def add_options(parser: Any) -> None:
     """--data, and what corrects the guesses about it."""
     group = parser.add_argument_group("data")
-    group.add_argument("--data", metavar="NAME|FILE", required=required, help="a bundled set or a file, see below")
+    group.add_argument("--data", metavar="NAME|FILE", required=True, help="a bundled set or a file, see below")
     group.add_argument(
         "--rows", type=at_least(FEWEST), default=ROWS, help=f"how many to draw of a toy (default {ROWS})"
     )
@@ -152,6 +152,8 @@ def of_split(text: Any) -> dict[str, str]:
 
 def not_found(name: str, path: Path) -> str:
     """The message for a name that is neither bundled nor a file, with names that are near."""
+    if "mnist" in name.lower():
+        return f"{name}: MNIST is not bundled; scratchgen.data.mnist_download('mnist') fetches it, for --data mnist"
     files = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     folder = "" if path.parent == Path(".") else f"{path.parent}/"
     near = difflib.get_close_matches(name.lower().replace("-", "_"), BUNDLED, n=2)

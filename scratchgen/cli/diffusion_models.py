@@ -79,12 +79,11 @@ class FlowMatching(Family):
     def build(self, form: Form, settings: Settings, rng: Any) -> Module:
         """A residual network; levels get noise within their bins, and are spread over [−1, 1]."""
         from scratchgen import diffusion as df
-        from scratchgen.cli.level_matching import LevelMatching
 
         network = df.ResidualNet(form.dims, rng, width=settings["width"], blocks=settings["blocks"])
         if form.kind == "points":
             return df.FlowMatching(network, (form.dims,))
-        return LevelMatching(network, (form.dims,), form.levels)
+        return df.LevelMatching(network, (form.dims,), form.levels)
 
     def nats(self, model: Any, form: Form, x: np.ndarray, rng: Any) -> Nats:
         """By the divergence along the path: exact in few dimensions, else with random directions."""

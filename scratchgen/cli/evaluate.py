@@ -6,7 +6,6 @@ import argparse
 from typing import Any
 
 from scratchgen.cli import data as datasets
-from scratchgen.cli.errors import BadInput
 from scratchgen.cli.numbers import at_least
 
 EXAMPLES = """
@@ -31,7 +30,8 @@ def add(subparsers: Any) -> None:
         epilog=EXAMPLES + datasets.HELP,
     )
     parser.add_argument("checkpoint", help="a file that train wrote")
-    datasets.add_options(parser, required=False)
+    parser.add_argument("--data", metavar="NAME|FILE", help="a bundled set or a file, see below; else that of training")
+    parser.add_argument("--key", help="the name of the array in an .npz file")
     parser.add_argument(
         "--split", choices=SPLITS, help="which part; by default the test part of known data, all of new"
     )
@@ -48,9 +48,8 @@ def run(options: argparse.Namespace) -> int:
     model = saved.load(options.checkpoint)
     before = model.note["data"]
     if options.data is None:
-        options.data, options.rows = before["name"], before.get("drawn", options.rows)
-    if options.kind and options.kind != model.form.kind:
-        raise BadInput(f"--kind {options.kind}: the model was trained on {model.form.describe()}")
+        options.data = before["name"]
+    options.rows = before.get("drawn", datasets.ROWS)  # of a toy: the draws that the model was trained on
     data = datasets.load(options, model.form)
     known = data.sha256 == before["sha256"]
     if not known and data.name == before["name"] and data.toy is None:

@@ -49,7 +49,7 @@ class Figure(NamedTuple):
         if self.bits is not None:
             yield f"  {self.bits:.4f} bits per {'dimension' if self.of == 'example' else 'character'}"
         if self.entropy is not None and self.truth is not None:
-            yield f"  {self.truth:.4f} by the true density, whose entropy is {self.entropy:.4f}: no model does better"
+            yield f"  {self.truth:.4f} by the true density, whose entropy is {self.entropy:.4f}"
 
 
 def measured(family: Family, model: Any, data: Data, split: str, seed: int, most: int | None = None) -> Figure:

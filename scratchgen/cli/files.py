@@ -139,7 +139,8 @@ def fault(rows: list[tuple[int, str]], names: list[str], columns: int, delimiter
                 column = f"column {j + 1}" + (f" ({names[j]})" if names else "")
                 if not field:
                     return f"line {i}, {column} is empty: fill it in, or leave the line out"
-                return f"line {i}, {column}: {field!r:.40} is no number"
+                hint = ": write it with a decimal point" if is_number(field.replace(",", ".")) else ""
+                return f"line {i}, {column}: {field!r:.40} is no number{hint}"
     return "line 1: it is no table of numbers"
 
 

@@ -101,7 +101,7 @@ def as_levels(name: str, x: np.ndarray, levels: int, guesses: list[str]) -> tupl
         raise BadInput(f"{name} has the value {x.min()}; grey levels are integers from 0")
     if levels:
         if x.max() >= levels:
-            raise BadInput(f"--levels {levels}: the largest value is {x.max()}, so there are at least {x.max() + 1}")
+            raise BadInput(f"{name} has the value {x.max()}; with {levels} levels they are 0 to {levels - 1}")
         return x, levels
     most = int(x.max())
     levels = next((usual for usual in USUAL_LEVELS if most == usual - 1), 256 if 16 < most < 256 else max(2, most + 1))

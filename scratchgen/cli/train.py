@@ -175,7 +175,7 @@ def interrupted(
             note=note,
             resume=options.resume,
             progress=not options.quiet,
-            unit=recipe.unit,
+            unit="nats, standardised" if recipe.unit and data.form.log_volume else recipe.unit,
         )
     except TrainingError as error:
         raise Failed(str(error)) from error
@@ -200,5 +200,5 @@ def check_resume(note: dict[str, Any], options: argparse.Namespace) -> None:
                 what, then, now = f"{what}: {key}", then.get(key), now.get(key)
             raise BadInput(
                 f"--resume: {options.out} was trained with another {what}, {then!s:.80}, not {now!s:.80}: repeat the "
-                "command that began it, with --resume"
+                "command that began it, with --resume; with other settings, a training begins anew"
             )

@@ -43,7 +43,7 @@ def add_parsers(subparsers: Any, run: Callable[[argparse.Namespace], int]) -> No
 
 def add_options(parser: argparse.ArgumentParser, family: Family) -> None:
     """What can be said of the data, the model, the training and the file."""
-    datasets.add_options(parser, required=True)
+    datasets.add_options(parser)
     parser.add_argument("--no-standardise", dest="standardise", action="store_false", help="take points as they are")
     settings = parser.add_argument_group(f"settings of {family.name}")
     for name, option in family.options.items():

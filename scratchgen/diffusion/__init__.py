@@ -11,7 +11,8 @@ log p(x)), ``levels`` (a model of grey levels), ``best`` (the network that would
 ``samplers`` and ``guidance`` (draws). Networks are in ``embeddings``, ``networks`` and ``unet``.
 
 On straight lines: ``flow_matching`` (the model), ``pairing`` (which noise goes with which data), ``rectified``
-(straighter yet), ``exact_velocity`` (what is known), ``flow_score`` (why it is diffusion), ``runge_kutta`` (its steps).
+(straighter yet), ``level_matching`` (of grey levels), ``exact_velocity`` (what is known), ``flow_score`` (why it is
+diffusion), ``runge_kutta`` (its steps).
 
 Time t rises from data to noise in all three, and what is seen at t is a mixture of data x_0 and noise ε ~ N(0, I):
 
@@ -38,6 +39,7 @@ from scratchgen.diffusion.forward import q_posterior, q_sample
 from scratchgen.diffusion.guidance import Guided, guided
 from scratchgen.diffusion.integrators import euler_maruyama, heun, rk45
 from scratchgen.diffusion.langevin import langevin, predictor_corrector
+from scratchgen.diffusion.level_matching import LevelMatching
 from scratchgen.diffusion.levels import LevelDDPM
 from scratchgen.diffusion.likelihood import Likelihood, ProbabilityVelocity, log_likelihood
 from scratchgen.diffusion.networks import Condition, ResidualBlock, ResidualNet
@@ -78,6 +80,7 @@ __all__ = [
     "LabelEmbedding",
     "LevelDDPM",
     "LevelDecoder",
+    "LevelMatching",
     "Likelihood",
     "Marginals",
     "Prediction",

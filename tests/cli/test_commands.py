@@ -62,7 +62,7 @@ def test_a_model_that_does_not_suit_the_data_names_those_that_do(
         (["train", "vae", "--data", "digits", "--out", "a.ckpt", "--latent", "two"], "two is not a whole number"),
         (
             ["train", "vae", "--data", "digits", "--out", "a.ckpt", "--dropout", "1"],
-            "unrecognized arguments: --dropout",
+            "scratchgen train vae: error: unrecognized arguments: --dropout",
         ),
         (
             ["train", "vae", "--data", "digits", "--out", "a.ckpt", "--seed", "-1"],

@@ -163,7 +163,7 @@ ARRAYS: list[tuple[Any, dict[str, Any], str]] = [
     (np.array([{"a": 1}] * 30), {}, "pickles, which can run code, and are not read"),
     (REAL.reshape(30, 3, 1), {}, "levels are integers, or floats from 0 to 1"),
     (np.abs(REAL).clip(0, 1).reshape(30, 3, 1), {}, "no multiples of 1/255"),
-    (GREY, {"levels": 10}, "--levels 10: the largest value is 16, so there are at least 17"),
+    (GREY, {"levels": 10}, "has the value 16; with 10 levels they are 0 to 9"),
     (GREY - 3, {"kind": "levels"}, "grey levels are integers from 0"),
     (GREY, {"shape": "3,5"}, "rows of"),
     (GREY, {"shape": "a"}, "give a height and width"),
@@ -183,6 +183,7 @@ TABLES = [
     ("a,b,c\n\n" + ROWS + "1,2,3,4\n", "line 33: 4 values"),
     ("a,b,c\n" + ROWS + "1,,3\n", "line 32, column 2 (b) is empty"),
     (ROWS + "1,two,3\n", "line 31, column 2: 'two' is no number"),
+    ("a;b\n1,5;2\n", "line 2, column 1 (a): '1,5' is no number: write it with a decimal point"),
     ("# x\na,b,c\n" + ROWS + "1,2,nan\n", "line 33, column 3 is nan"),
     (ROWS + "1,inf,3\n", "line 31, column 2 is inf"),
     ("", "is empty"),
@@ -236,3 +237,4 @@ def test_a_missing_file_is_told_with_near_names(tmp_path: Path) -> None:
     assert "did you mean digits" in refused("Digit")
     assert f"did you mean {tmp_path}/measurements.npy" in refused(tmp_path / "measurement.npy")
     assert "bundled are digits" in refused("zzz")
+    assert "mnist_download('mnist') fetches it" in refused("MNIST")

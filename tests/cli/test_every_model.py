@@ -37,7 +37,7 @@ def dequantised(stack: Any) -> flows.Dequantised:
 def level_flow_bound(model: Any, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """log p of (x + u)/L, spread over [−1, 1], and the volume of a bin there; with random directions."""
     probes = flows.random_signs((4, PIXELS), rng)
-    y = ((x + rng.random(x.shape)) * (2 / LEVELS) - 1).astype("f4")
+    y = 2 * (x.astype("f4") + rng.random(x.shape, "f4")) / LEVELS - 1
     return values(model.flow(STEPS, probes).log_prob(y)) + PIXELS * math.log(2 / LEVELS)
 
 

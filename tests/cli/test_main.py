@@ -34,6 +34,7 @@ def command_that_raises(error: BaseException) -> SimpleNamespace:
     [
         (BadInput("x.csv: no such file"), 2, "python -m scratchgen fail: error: x.csv: no such file\n"),
         (Failed("step 3: the loss is nan"), 1, "python -m scratchgen fail: error: step 3: the loss is nan\n"),
+        (MemoryError(), 1, "python -m scratchgen fail: error: the memory does not suffice: ask for less\n"),
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C\n"),
     ],
 )

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from scratchgen import checkpoint
+from scratchgen.cli import saved
 from scratchgen.training import loop
+from scratchgen.training.run import part
 from tests.cli.tiny import FILES, command, points, training
 
 Capture = pytest.CaptureFixture[str]
@@ -124,6 +126,16 @@ def test_a_file_of_another_making_is_refused(
         assert run.code == 2 and message in run.err and "Traceback" not in run.err
 
 
+def test_the_best_weights_are_the_models(trained: Path) -> None:
+    """Those with the best validation loss, not the last ones, which are there to be resumed."""
+    arrays, meta = checkpoint.load(trained)
+    last = {name: x + 1 if name.startswith("model.") else x for name, x in arrays.items()}
+    checkpoint.save(trained, last, meta)
+    state = saved.load(str(trained)).model.state()
+    assert state.keys() == part("best", arrays).keys()
+    assert all(np.array_equal(x, arrays[f"best.{name}"]) for name, x in state.items())
+
+
 def test_what_is_no_checkpoint_is_refused(trained: Path, tmp_path: Path, capsys: Capture) -> None:
     content = trained.read_bytes()
     files = {
@@ -159,4 +171,3 @@ def test_the_data_of_a_model_are_known_again(trained: Path, tmp_path: Path, caps
     np.save(tmp_path / "wide.npy", np.zeros((30, 3)))
     wide = command(capsys, "evaluate", trained, "--data", tmp_path / "wide.npy")
     assert wide.code == 2 and "the model was trained on points of 2 real numbers" in wide.err
-    assert "points of 2" in command(capsys, "evaluate", trained, "--kind", "levels").err
