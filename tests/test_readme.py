@@ -4,6 +4,7 @@ import importlib
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -31,10 +32,22 @@ def named(cell):
     return re.findall(r"`([^`]+)`", cell)
 
 
-LECTURE = rows("## From the lecture", "## How to read")
+class Row(NamedTuple):
+    page: str
+    says: str
+    equation: str
+    read: list[str]
+    run: list[str]
+    truth: str
+
+
+LECTURE = []
+for page, says, read, truth in rows("## From the lecture", "## How to read"):
+    (says, equation), (read, run) = says.split("<br>"), read.split("<br>")
+    LECTURE.append(Row(page, says, equation, named(read), named(run), truth))
 TRUTHS = {name: [] for name in DEMOS}  # what the first demo of a row has to print
-for *_, run, truth in LECTURE:
-    TRUTHS[named(run)[0]] += re.findall(r"\*\*(.+?)\*\*", truth)
+for row in LECTURE:
+    TRUTHS[row.run[0]] += re.findall(r"\*\*(.+?)\*\*", row.truth)
 
 
 # -- what it runs ------------------------------------------------------------------------------------------------------
@@ -119,14 +132,14 @@ def test_the_commands_exist():
 
 def test_the_table_has_every_demo_and_no_other():
     assert set(re.findall(r"`(page\d\d_\w+)`", TEXT)) == set(DEMOS)
-    assert {name for *_, run, _ in LECTURE for name in named(run)} == set(DEMOS)
+    assert {name for row in LECTURE for name in row.run} == set(DEMOS)
 
 
 def test_each_row_has_an_equation_sources_and_a_demo():
-    for page, says, equation, read, run, truth in LECTURE:
-        assert re.fullmatch(r"\d+|–", page) and says and equation and truth
-        assert named(read) and all((ROOT / "scratchgen" / path).is_file() for path in named(read))
-        assert all((ROOT / "demos" / f"{name}.py").is_file() for name in named(run))
+    for row in LECTURE:
+        assert re.fullmatch(r"\d+", row.page) and row.says and row.equation and row.truth
+        assert row.read and all((ROOT / "scratchgen" / path).is_file() for path in row.read)
+        assert row.run and all((ROOT / "demos" / f"{name}.py").is_file() for name in row.run)
 
 
 def test_the_way_through_the_source_takes_two_hours():
