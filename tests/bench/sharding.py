@@ -1,8 +1,13 @@
 """What sharing a batch among processes gains, and what it costs: `python -m tests.bench --only sharding`.
 
 A step is the gradient of a batch and an update by Adam: in one process, by one worker, and by two, each with one thread
-of BLAS. They take turns, and a ratio is formed within a round. The bytes are those of a step with two shards, as pickle
-writes them: to the workers the model and the rows, from them the gradients.
+of BLAS. They take turns, and a ratio, of one process to two workers, is formed within a round. The bytes are those of a
+step with two shards, as pickle writes them: to the workers the model and the rows, from them the gradients.
+
+The first two times are of the processor, and so mean something on a busy machine too: of a step in one process, and of
+the same in two shards, which one after the other go through pickle as if there were workers. What that is more is the
+price, and at best two workers do half of the whole each. The other times are those of a clock; whoever shares the cores
+with other programs does not see in them what two free cores would do.
 """
 
 import argparse
@@ -31,8 +36,10 @@ from .race import ROOT
 from .report import ratios, spread, table
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-HEADER = ["", "weights", "rows", "MB out", "MB back", "one process ms", "1 worker ms", "2 workers ms", "times as fast"]
+SIZES = ["weights", "rows", "MB out", "MB back"]
+HEADER = ["", *SIZES, "CPU", "CPU in shards", "one process", "1 worker", "2 workers", "ratio"]
 STEPS = 3  # of a turn, after one that is not timed
+Clock = Callable[[], float]
 
 
 class Problem(NamedTuple):
@@ -72,15 +79,17 @@ def stepper(problem: Problem, compute: Callable[..., float]) -> Callable[[], Non
 
 
 class Counted(Executor):
-    """Runs a task at once, and counts the bytes that would go to a worker and come back."""
+    """Runs a task at once, in this process, but by way of the bytes that would go to a worker and come back."""
 
     def __init__(self) -> None:
         self.out = self.back = 0
 
     def submit(self, fn: Any, /, *args: Any, **options: Any) -> Future:
         future: Future = Future()
-        future.set_result(fn(*args, **options))
-        self.out, self.back = self.out + len(pickle.dumps(args)), self.back + len(pickle.dumps(future.result()))
+        out = pickle.dumps(args)
+        back = pickle.dumps(fn(*pickle.loads(out), **options))
+        future.set_result(pickle.loads(back))
+        self.out, self.back = self.out + len(out), self.back + len(back)
         return future
 
 
@@ -93,28 +102,30 @@ def bytes_of_a_step(problem: Problem, shards: int) -> tuple[int, int]:
     return counted.out, counted.back
 
 
-def race(problem: Problem, pools: dict[str, Executor], rounds: int, seed: int) -> dict[str, list[float]]:
-    """Seconds a step in one process and with each pool, one figure a round."""
-    steps = {"one process": stepper(problem, loss_and_gradients)}
-    steps |= {name: stepper(problem, Sharded(pool, None, problem.model)) for name, pool in pools.items()}
-    order, seconds = random.Random(seed), {name: [] for name in steps}
+def race(steps: dict[str, Callable[[], None]], rounds: int, seed: int, clock: Clock) -> dict[str, list[float]]:
+    """Milliseconds a step by name, one figure a round."""
+    order, spent = random.Random(seed), {name: [] for name in steps}
     for _ in range(rounds):
         for name in order.sample(list(steps), len(steps)):
             steps[name]()
-            start = time.perf_counter()
+            start = clock()
             for _ in range(STEPS):
                 steps[name]()
-            seconds[name].append((time.perf_counter() - start) / STEPS)
-    return seconds
+            spent[name].append(1e3 * (clock() - start) / STEPS)
+    return spent
 
 
 def row(problem: Problem, pools: dict[str, Executor], rounds: int, seed: int) -> list[str]:
-    """Of the table: sizes, milliseconds, and how many times as fast two workers are."""
-    seconds = race(problem, pools, rounds, seed)
+    """Of the table: sizes, times, and how many times as fast two workers are."""
+    alone = {"one process": stepper(problem, loss_and_gradients)}
+    pieces = {"two shards": stepper(problem, Sharded(Counted(), 2, problem.model))}
+    workers = {name: stepper(problem, Sharded(pool, None, problem.model)) for name, pool in pools.items()}
+    computing = race(alone | pieces, rounds, seed, time.process_time)
+    waiting = race(alone | workers, rounds, seed, time.perf_counter)
     sizes = [f"{count / 1e6:.3g}" for count in bytes_of_a_step(problem, shards=2)]
-    gain = spread(ratios(seconds, "one process", "2 workers"))
-    weights, rows = f"{problem.model.count_parameters():,}", f"{len(problem.batch):,}"
-    return [problem.name, weights, rows, *sizes, *(spread(each, 1, 1e3) for each in seconds.values()), gain]
+    times = [spread(each, 1) for each in (*computing.values(), *waiting.values())]
+    gain = spread(ratios(waiting, "one process", "2 workers"))
+    return [problem.name, f"{problem.model.count_parameters():,}", f"{len(problem.batch):,}", *sizes, *times, gain]
 
 
 def in_new_process(rounds: int, seed: int, tiny: bool) -> None:
