@@ -23,10 +23,11 @@ included, in float32 (megabytes to and from the workers, and milliseconds of the
     the same                     1,345,316    2,048    17.2 + 10.8        146              156
     transformer, 64 symbols        818,112       64     6.6 + 6.6         442              410
 
-At best two workers do half of the last column each. So the first two lose, whatever the machine, and the others may
-gain: sharing pays for large batches, and for models with much arithmetic per weight. What the clock says must be
-measured where it shall run: ``python -m tests.bench --only sharding`` prints all of it. (The table is from there, one
-thread, medians of 5 rounds. Half a batch of the transformer fits the processor's cache better than a whole one.)
+At best two workers do half of the last column each. So the first loses on any machine, the second gains nothing worth
+a process, and the others may come near twice the speed: it pays for large batches, and for models with much arithmetic
+per weight. What the clock says has to be measured where it shall run: ``python -m tests.bench --only sharding`` prints
+all of it. (The table is from there: one thread, medians of 5 rounds. The transformer in shards is faster, since half of
+its batch fits the processor's cache better.)
 
 A worker may be a process of this machine,
 
@@ -70,7 +71,7 @@ from scratchgen.autodiff.modes import looking_for_anomalies
 from scratchgen.nn import Module
 from scratchgen.training.gradients import Trainable
 from scratchgen.training.minibatches import Arrays, whole_number
-from scratchgen.training.worker import ShardFailed, check_worker, pickled, work
+from scratchgen.training.worker import ShardFailed, check_worker, pickled, told, work
 
 
 class Sharded:
@@ -176,7 +177,7 @@ def named_shard(s: int, shards: int) -> Iterator[None]:
     except ShardFailed as error:
         raise ShardFailed(f"{which} raised {error}") from error
     except Exception as error:  # each kind of executor has its own for a worker that is killed
-        raise ShardFailed(f"{which} was lost by the executor: {type(error).__name__}: {error}") from error
+        raise ShardFailed(f"{which} was lost by the executor: {told(error)}") from error
 
 
 def coupling(model: Trainable) -> list[str]:

@@ -25,6 +25,11 @@ class ShardFailed(Exception):
     """Why a shard has no gradient; ``fit`` adds the step to it, and raises ``WorkerError``."""
 
 
+def told(error: BaseException) -> str:
+    """The kind and the text of an error, to stand within a sentence."""
+    return f"{type(error).__name__}: {error}".rstrip(" .:")
+
+
 def work(sent: bytes, rows: Arrays, rng: np.random.Generator, watched: bool) -> tuple[float, Gradients, Any]:
     """The loss and gradients of one shard, and the state in which that leaves its generator.
 
@@ -53,7 +58,7 @@ def work(sent: bytes, rows: Arrays, rng: np.random.Generator, watched: bool) -> 
     except FloatingPointError:
         raise
     except (Exception, KeyboardInterrupt) as error:
-        raise ShardFailed(f"{type(error).__name__}: {error}") from error
+        raise ShardFailed(told(error)) from error
     return loss, [tensor.grad for tensor in tensors.values()], rng.bit_generator.state
 
 
@@ -103,7 +108,7 @@ def check_worker(executor: Executor, sent: bytes) -> None:
         ) from error
     except Exception as error:
         raise ValueError(
-            f"executor runs nothing, {type(error).__name__}: {error}. Make a new one; "
+            f"executor runs nothing, {told(error)}. Make a new one; "
             'in a script, below if __name__ == "__main__": if its workers are spawned'
         ) from error
 
@@ -113,4 +118,4 @@ def arrive(sent: bytes) -> None:
     try:
         pickle.loads(sent)
     except Exception as error:
-        raise ShardFailed(f"{type(error).__name__}: {error}") from error
+        raise ShardFailed(told(error)) from error
