@@ -1,6 +1,7 @@
 """The chain rule: from the gradient of an output to the gradients of everything that it was computed from.
 
-A Tensor is a node: it remembers the operation that made it and its inputs; those that need a gradient are its
+A Tensor is a node. It remembers the operation that made it (``op``; None for a *leaf*, made by hand), what it was made
+from (``inputs``; ``args`` are the same as plain arrays) and when (``number``). Inputs that need a gradient are its
 *parents*. If y was used by several later nodes u_1, u_2, …, its cotangent is the sum of what each of them sends back,
 
     dL/dy = Σ_k (du_k/dy)ᵀ dL/du_k,          (1)

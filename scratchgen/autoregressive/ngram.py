@@ -53,11 +53,8 @@ class NGram:
     """
 
     def __init__(self, tokens: Any, symbols: int, n: int, alpha: float = 0.05, smoothing: str = "interpolated") -> None:
-        for name, value in (("symbols", symbols), ("n", n)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-                raise TypeError(f"{name} is {value!r}; it must be an int")
-            if value < 1:
-                raise ValueError(f"{name} is {value}; it must be at least 1")
+        require_int("symbols", symbols)
+        require_int("n", n)
         if not 0 < alpha < np.inf:
             raise ValueError(f"alpha is {alpha}; it must be above 0 and finite: else what was not seen is impossible")
         if smoothing not in SMOOTHINGS:

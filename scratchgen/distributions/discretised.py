@@ -33,6 +33,7 @@ from scratchgen.distributions.arguments import Shape, floats, parameters, requir
 from scratchgen.distributions.categorical import Categorical
 from scratchgen.distributions.distribution import Distribution, values
 from scratchgen.distributions.log1mexp import log1mexp
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng, generator
 
 LEAST, MOST = -15.0, 80.0  # of log s: further out, c² or 1/h would leave the range of float32
@@ -53,10 +54,7 @@ class Discretised(Distribution):
     """
 
     def __init__(self, loc: Any, log_scale: Any, levels: int) -> None:
-        if isinstance(levels, bool) or not isinstance(levels, (int, np.integer)):
-            raise TypeError(f"levels is {levels!r}; it must be an int")
-        if levels < 2:
-            raise ValueError(f"levels is {levels}; it must be at least 2")
+        require_int("levels", levels, least=2)
         self.loc, log_scale = parameters(loc=loc, log_scale=log_scale)
         self.log_scale, self.levels = np.clip(log_scale, LEAST, MOST), int(levels)
         self.batch_shape, self.event_shape, self.dtype = self.loc.shape, (), self.loc.dtype

@@ -25,6 +25,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor
 from scratchgen.distributions.distribution import Distribution, values
 from scratchgen.distributions.kl import kl_divergence, require_alike
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng
 
 
@@ -64,10 +65,7 @@ def divergence(q: Distribution, p: Distribution, rng: Rng, samples: int = 1000) 
     >>> print(value.round(2), error.round(2), method)                   # the truth: 0.193 and 0.395
     [0.18 0.4 ] [0.01 0.02] Monte Carlo, 1000 samples
     """
-    if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)):
-        raise TypeError(f"samples is {samples!r}; it must be an int")
-    if samples < 2:
-        raise ValueError(f"samples is {samples}; a standard error needs at least 2")
+    require_int("samples", samples, least=2)  # one has no standard error
     require_alike(q, p)
     try:
         exact = kl_divergence(q, p)

@@ -16,6 +16,7 @@ import numpy as np
 
 from scratchgen.distributions.arguments import Shape
 from scratchgen.distributions.distribution import Distribution, require_distribution
+from scratchgen.distributions.numbers import require_int
 from scratchgen.random import Rng
 
 
@@ -40,9 +41,8 @@ class Independent(Distribution):
 
     def __init__(self, base: Distribution, event_dims: int) -> None:
         require_distribution("base", base)
-        if isinstance(event_dims, bool) or not isinstance(event_dims, (int, np.integer)):
-            raise TypeError(f"event_dims is {event_dims!r}; it must be an int")
-        if not 0 < event_dims <= len(base.batch_shape):
+        require_int("event_dims", event_dims)
+        if event_dims > len(base.batch_shape):
             raise ValueError(f"event_dims is {event_dims}; {base} has {len(base.batch_shape)} batch axes to take")
         split = len(base.batch_shape) - event_dims
         self.base, self.event_dims, self.dtype = base, event_dims, base.dtype

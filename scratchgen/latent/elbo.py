@@ -10,7 +10,8 @@ The bound is Jensen's inequality: the logarithm is concave. What it loses is kno
 
 so the gap is a divergence: never negative, and 0 only where q is the posterior.
 
-The expectations E_q are those of ``points``: sampled or exact.
+The expectations E_q are those of ``points``: sampled or exact. K values of z stand for each q, and ``points.mean`` is
+their weighted mean.
 
 Source: lecture pp. 4–5, and p. 8 for (3); Jordan et al., An introduction to variational methods for graphical models,
 1999; Kingma and Welling, arXiv:1312.6114, equations (1)–(3).

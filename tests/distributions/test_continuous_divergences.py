@@ -285,7 +285,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "no samples": (
         lambda: divergence(Normal(0.0, 0.0), Logistic(0.0, 0.0), 0, samples=0),
         ValueError,
-        "samples is 0; a standard error needs at least 2",
+        "samples is 0; it must be at least 2",
     ),
     "one sample": (lambda: divergence(Normal(0.0, 0.0), Normal(0.0, 0.0), 0, samples=1), ValueError, "samples is 1"),
     "samples that are no number": (
