@@ -70,9 +70,7 @@ class Mean(Module):
 
     def fail(self) -> None:
         if self.fault == "killed" and os.getpid() != self.home:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.fault == "exits":
-            sys.exit("enough")
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows knows one that no one can ignore
         if self.fault == "raises":
             raise ValueError("no such row")
         if self.fault == "raises what cannot be unpickled":
