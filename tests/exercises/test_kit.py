@@ -233,6 +233,16 @@ class Pair:
 HINTS = ("# solution",)
 '''
 
+ONE_FUNCTION = """
+def one() -> float:
+    # solution
+    return 1.0
+    # end of solution
+
+
+# end of the learner's part
+"""
+
 
 def test_each_spot_is_blanked_and_only_what_is_used_is_imported():
     stub = stub_of(SOURCE)
@@ -244,7 +254,9 @@ def test_each_spot_is_blanked_and_only_what_is_used_is_imported():
     assert "math.pi" not in stub and "two = 2.0" not in stub
     assert "from scipy.special import expit\n" in stub and "from scratchgen.autodiff import Tensor\n" in stub
     assert "import math" in stub  # the solution uses it
-    for absent in ("logit", "softplus", "Student", "annotations", "HINTS", "end of"):
+    future = "from __future__ import annotations"  # lets the methods of a class name the class in their types
+    assert future in stub and future not in stub_of(SOURCE[: SOURCE.index("class Pair")] + ONE_FUNCTION)
+    for absent in ("logit", "softplus", "Student", "HINTS", "end of"):
         assert absent not in stub
     space: dict[str, object] = {}
     exec(solution_of(SOURCE), space)
