@@ -49,4 +49,5 @@ DEMOS = [
     "page12_ddpm",
     "page12_digits",
     "page12_flow_matching",
+    "leaderboard",
 ]

@@ -126,8 +126,8 @@ def flow_log_prob(model: DDPM) -> Any:
 
 def with_right_variance(model: DDPM, x: np.ndarray, rng: np.random.Generator) -> DDPM:
     """The model with Var[x_0 | x_t] as it is measured: the mean square error of x̂_0."""
-    errors = np.zeros(T + 1)
-    for t in range(1, T + 1):
+    errors = np.zeros(model.schedule.T + 1)
+    for t in range(1, model.schedule.T + 1):
         noise = rng.standard_normal(x.shape, dtype=x.dtype)
         a, b = model.signal_and_noise(np.full(len(x), t), x)
         guess = model.predict(a * x + b * noise, t).x0.data

@@ -44,9 +44,9 @@ def load(split: str) -> tuple[np.ndarray, np.ndarray]:
     return images.reshape(-1, *SHAPE).astype(np.int64), labels.astype(np.int64)
 
 
-def even_log_snr(steps: int) -> Schedule:
-    """log SNR from ``HIGH`` to ``LOW`` in equal steps: ᾱ is its logistic function."""
-    signal = 1.0 / (1.0 + np.exp(-np.linspace(HIGH, LOW, steps)))
+def even_log_snr(steps: int, high: float = HIGH, low: float = LOW) -> Schedule:
+    """log SNR from ``high`` to ``low`` in equal steps: ᾱ is its logistic function."""
+    signal = 1.0 / (1.0 + np.exp(-np.linspace(high, low, steps)))
     return Schedule(1.0 - signal / np.concatenate([[1.0], signal[:-1]]))
 
 

@@ -21,9 +21,10 @@ from tests.data.loopback import Answer
 
 
 @contextmanager
-def planted(module_name: str, right: str, wrong: str, package: str = "data") -> Iterator[None]:
+def planted(module_name: str, right: str, wrong: str, package: str = "scratchgen.data") -> Iterator[None]:
     """Inside, the module's source has `wrong` in the place of `right`, for all who imported from it too."""
-    module = importlib.import_module(f"scratchgen.{package}.{module_name}")
+    module = importlib.import_module(f"{package}.{module_name}")
+    tests = f"tests.{package.removeprefix('scratchgen.')}"
     source = Path(str(module.__file__)).read_text(encoding="utf-8")
     assert source.count(right) == 1, f"{right!r} occurs {source.count(right)} times"
     old = dict(vars(module))
@@ -31,7 +32,7 @@ def planted(module_name: str, right: str, wrong: str, package: str = "data") -> 
     swapped = [
         (user, name, old[name])
         for user_name, user in list(sys.modules.items())
-        if user_name.startswith((f"scratchgen.{package}", f"tests.{package}")) and user is not module
+        if user_name.startswith((package, tests)) and user is not module
         for name in vars(user).keys() & old.keys()
         if vars(user)[name] is old[name] and inspect.isfunction(old[name])
     ]

@@ -152,5 +152,5 @@ PLANTS: dict[str, tuple[str, str, str, Check]] = {
 
 @pytest.mark.parametrize(("module", "right", "wrong", "check"), PLANTS.values(), ids=PLANTS)
 def test_a_planted_error_is_caught(module: str, right: str, wrong: str, check: Check) -> None:
-    with planted(module, right, wrong, "metrics"), np.errstate(all="ignore"), pytest.raises(AssertionError):
+    with planted(module, right, wrong, "scratchgen.metrics"), np.errstate(all="ignore"), pytest.raises(AssertionError):
         check()
