@@ -4,6 +4,11 @@ python -m demos.explore                             a VAE of handwritten digits,
 python -m demos.explore --model flow                a flow of the plane, between noise and two moons
 python -m demos.explore --checkpoint vae.ckpt       keep the trained weights there; the next time, start from them
 
+or explore a VAE that the package's own command has trained:
+
+python -m scratchgen train vae --data digits --latent 2 --out mine.ckpt
+python -m demos.explore --checkpoint mine.ckpt
+
 Drag the point in the plane, or move the sliders. Training takes about 5 seconds. For a page that needs no window and no
 Python: python -m demos.page09_explore
 """
@@ -24,6 +29,7 @@ from demos.explore.models import PIXELS, obtained
 from demos.explore.vae_window import VaeWindow
 from demos.page09_vae import load
 from scratchgen.checkpoint import CheckpointError
+from scratchgen.cli.errors import CommandError
 
 WITHOUT_WINDOWS = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}  # backends of matplotlib that write files
 ADVICE = """\
@@ -82,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         model = obtained(options.model, options.seed, path)
-    except (CheckpointError, ValueError) as error:
+    except (CheckpointError, CommandError, ValueError) as error:
         print(f"--checkpoint {path} --model {options.model}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

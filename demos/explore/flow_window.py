@@ -102,4 +102,3 @@ class FlowWindow(Window):
             f"log p(x) {place.log_prob:.2f}, true {true:.2f} nats",
         )
         self.truth.set_visible(layer == self.last)
-        self.figure.canvas.draw_idle()

@@ -18,6 +18,8 @@ from demos.flows import standard_normal
 from demos.page09_vae import load
 from demos.training import fit_with_falling_lr
 from scratchgen import checkpoint
+from scratchgen.cli.form import Form
+from scratchgen.cli.saved import load as load_saved
 from scratchgen.data import TwoMoons
 from scratchgen.flows import AffineMap, Flow, coupling_stack, start
 from scratchgen.latent import VAE, CategoricalLikelihood
@@ -86,23 +88,43 @@ def obtained(kind: str, seed: int, path: str | os.PathLike[str] | None = None, s
     Args:
         kind: "vae" or "flow".
         seed: of its training.
-        path: a checkpoint. If there is a file, the weights are taken from it; else they are trained and saved there.
+        path: a checkpoint. If there is a file, the model is taken from it; else it is trained and saved there.
         steps: of the training, ``STEPS`` by default.
 
     Raises:
         CheckpointError: for a file that is no checkpoint, or cannot be written.
+        CommandError: for one of ``python -m scratchgen train`` that is not whole.
         ValueError: for the checkpoint of another model, with what does not fit.
     """
+    if path is not None and os.path.exists(path):
+        return in_float64(loaded(kind, os.fspath(path)))
     rng = np.random.default_rng(seed)
     model = NEW[kind](rng)
-    if path is not None and os.path.exists(path):
-        arrays, _ = checkpoint.load(path)
-        model.load_state(arrays)
-    else:
-        TRAIN[kind](model, STEPS[kind] if steps is None else steps, rng)
-        if path is not None:
-            checkpoint.save(path, model.state(), {"model": kind, "seed": seed})
+    TRAIN[kind](model, STEPS[kind] if steps is None else steps, rng)
+    if path is not None:
+        checkpoint.save(path, model.state(), {"model": kind, "seed": seed})
     return in_float64(model)
+
+
+def loaded(kind: str, path: str) -> Any:
+    """The model of a checkpoint: one that ``obtained`` has saved, or a VAE of ``python -m scratchgen train``.
+
+    Raises:
+        CheckpointError, CommandError, ValueError: as ``obtained``.
+    """
+    arrays, meta = checkpoint.load(path)
+    if "note" not in meta:
+        model = NEW[kind](np.random.default_rng(0))
+        model.load_state(arrays)
+        return model
+    saved = load_saved(path)
+    vae, of_digits = saved.model, saved.form == Form("levels", (SIDE, SIDE), LEVELS)
+    if kind != "vae" or not isinstance(vae, VAE) or vae.latent != 2 or not of_digits:
+        raise ValueError(
+            f"the file holds a {saved.family.name}; of models of the command line, --model vae shows a VAE of the "
+            f"digits with two latent dimensions: python -m scratchgen train vae --data digits --latent 2 --out {path}"
+        )
+    return vae
 
 
 def in_float64(model: Module) -> Any:

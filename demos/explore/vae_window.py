@@ -75,7 +75,7 @@ class VaeWindow(Window):
         if event.inaxes in (self.panels["mean"], self.panels["draw"]):
             row, column = (int(np.clip(np.rint(value), 0, SIDE - 1)) for value in (event.ydata, event.xdata))
             self.pixel = row * SIDE + column
-            self.update()
+            self.redraw()
         super().press(event)
 
     def draw_code(self) -> None:
@@ -85,7 +85,7 @@ class VaeWindow(Window):
     def draw_noise(self) -> None:
         """Another draw of x at this code."""
         self.noise = self.rng.random(PIXELS)
-        self.update()
+        self.redraw()
 
     def update(self) -> None:
         """Show what becomes of the code."""
@@ -109,7 +109,6 @@ class VaeWindow(Window):
             digits = views.traversal(self.vae, z, axis, ACROSS)
             sheet = np.pad(digits, [(0, 0), (0, 0), (0, 1)]).swapaxes(0, 1).reshape(SIDE, -1)  # a gap after each
             self.images[name].set_data(sheet[:, :-1])
-        self.figure.canvas.draw_idle()
 
 
 def draw_codes(vae: Any, points: np.ndarray, labels: np.ndarray, ax: Any) -> Any:

@@ -44,7 +44,7 @@ class Window:
         from matplotlib.widgets import Slider
 
         slider = Slider(self.panels[panel], panel, low, high, valinit=value, valstep=step)
-        slider.on_changed(lambda _: self.update())
+        slider.on_changed(lambda _: self.redraw())
         self.sliders[panel] = slider
 
     def add_button(self, panel: str, press: Any) -> None:
@@ -55,10 +55,15 @@ class Window:
         self.buttons[panel].on_clicked(lambda _: press())
 
     def begin(self) -> None:
-        """Draw for the first time; from then on the panels keep their places, which makes each further time faster."""
+        """Lay out what there is to see; from then on the panels keep their places, which makes drawing faster."""
         self.update()
-        self.figure.canvas.draw()
+        self.figure.draw_without_rendering()
         self.figure.set_layout_engine("none")
+
+    def redraw(self) -> None:
+        """Show what the sliders say, as soon as the screen has time for it."""
+        self.update()
+        self.figure.canvas.draw_idle()
 
     def value(self, name: str) -> float:
         """What a slider says."""
@@ -71,7 +76,7 @@ class Window:
             slider.eventson = False  # else each would update
             slider.set_val(np.clip(value, slider.valmin, slider.valmax))
             slider.eventson = True
-        self.update()
+        self.redraw()
 
     def press(self, event: Any) -> None:
         """A mouse button goes down: over the plane, it takes hold of the point."""
@@ -97,5 +102,5 @@ class Window:
         raise NotImplementedError
 
     def update(self) -> None:
-        """Draw what the sliders say."""
+        """Give all that is drawn the numbers that the sliders ask for."""
         raise NotImplementedError

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from demos.explore import models, views
+from scratchgen import checkpoint
 from scratchgen.autodiff import no_grad
 from scratchgen.checkpoint import CheckpointError
+from scratchgen.cli.form import Form
+from scratchgen.cli.models import FAMILIES
+from scratchgen.cli.saved import note_of
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +132,44 @@ def test_a_checkpoint_gives_the_trained_model_again(tmp_path, kind, capsys):
     other = {"vae": "flow", "flow": "vae"}[kind]
     with pytest.raises(ValueError, match="the state does not fit"):
         models.obtained(other, 0, path)
+
+
+def trained_by_the_command(name, form, settings, path):
+    """A file such as ``python -m scratchgen train`` writes."""
+    family = FAMILIES[name]
+    settings = family.settings(form, settings)
+    model = family.build(form, settings, 0)
+    note = note_of(family, settings, form, {}, {})
+    checkpoint.save(path, {f"model.{key}": array for key, array in model.state().items()}, {"note": note})
+    return model
+
+
+DIGITS = Form("levels", (8, 8), 17)
+
+
+@pytest.mark.parametrize("name", ["vae", "iwae"])
+def test_a_vae_of_the_command_line_can_be_explored(tmp_path, name):
+    trained = trained_by_the_command(name, DIGITS, {"latent": 2, "hidden": 8}, tmp_path / "a.ckpt")
+    vae = models.obtained("vae", 0, tmp_path / "a.ckpt")
+    for key, array in trained.state().items():
+        np.testing.assert_array_equal(vae.state()[key], array.astype(np.float64))
+    assert views.seen(vae, CODES[1], np.full(64, 0.5)).mean.shape == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "form", "settings"),
+    [
+        ("vae", "vae", DIGITS, {"latent": 3, "hidden": 8}),
+        ("vae", "vae", Form("levels", (4, 4), 17), {"latent": 2, "hidden": 8}),
+        ("vae", "vae", Form("levels", (8, 8), 5), {"latent": 2, "hidden": 8}),
+        ("vae", "made", DIGITS, {}),
+        ("flow", "vae", DIGITS, {"latent": 2, "hidden": 8}),
+    ],
+)
+def test_other_models_of_the_command_line_are_refused(tmp_path, kind, name, form, settings):
+    trained_by_the_command(name, form, settings, tmp_path / "a.ckpt")
+    with pytest.raises(ValueError, match=f"holds a {name}; .* train vae --data digits --latent 2 --out .*a.ckpt"):
+        models.obtained(kind, 0, tmp_path / "a.ckpt")
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path):

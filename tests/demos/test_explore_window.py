@@ -9,6 +9,7 @@ from demos.explore import __main__ as command
 from demos.explore import models, views
 from demos.explore.flow_window import FlowWindow
 from demos.explore.vae_window import VaeWindow
+from scratchgen import checkpoint
 from tests.demos.test_explore_views import bent_flow
 
 
@@ -29,8 +30,13 @@ def flow_window():
 
 
 def lazy(window):
-    """The window, which will not be drawn again: without a screen that is done at once, and takes long."""
-    window.figure.canvas.draw_idle = lambda: None
+    """The window, which counts how often it shall be drawn, and is not: without a screen it would be at once."""
+    window.asked = 0
+
+    def ask():
+        window.asked += 1
+
+    window.figure.canvas.draw_idle = ask
     return window
 
 
@@ -56,9 +62,18 @@ def assert_shows(window, z):
     assert f"z = ({z[0]:.2f}, {z[1]:.2f})" in window.panels["plane"].get_title()
 
 
+def test_it_is_drawn(vae_window, flow_window):
+    for window in (vae_window, flow_window):
+        window.figure.canvas.draw()
+        shades = np.asarray(window.figure.canvas.buffer_rgba())[..., :3]
+        assert len(np.unique(shades.reshape(-1, 3), axis=0)) > 100
+
+
 def test_the_sliders_move_the_code(vae_window):
     vae_window.sliders["z₁"].set_val(1.25)
+    before = vae_window.asked
     vae_window.sliders["z₂"].set_val(-2.0)
+    assert vae_window.asked > before
     assert_shows(vae_window, [1.25, -2.0])
 
 
@@ -196,6 +211,13 @@ def test_a_checkpoint_that_cannot_be_used_ends_with_2(a_display, capsys, tmp_pat
     error = capsys.readouterr().err
     assert ("there is no folder" if "missing" in name else "expected a checkpoint") in error
     assert "Traceback" not in error and not a_display
+
+
+def test_a_damaged_note_ends_with_2(a_display, capsys, tmp_path):
+    path = tmp_path / "a.ckpt"
+    checkpoint.save(path, {"model.x": np.zeros(2)}, {"note": {"format": 1, "model": "vae"}})
+    assert command.main(["--checkpoint", str(path)]) == 2
+    assert "its note and its weights do not make a model" in capsys.readouterr().err and not a_display
 
 
 def test_ctrl_c_ends_with_130(a_display, capsys, monkeypatch):
