@@ -63,6 +63,10 @@ def test_a_draw_stays_among_the_levels_where_the_sum_is_below_1():
     assert views.drawn(np.full((1, 17), 1 / 17 - 1e-16), np.array([np.nextafter(1, 0)])) == 16
 
 
+def test_a_level_of_probability_0_is_never_drawn():
+    assert views.drawn(np.array([[0.0, 0.5, 0.0, 0.5]] * 2), np.array([0.0, 0.5])).tolist() == [1, 3]
+
+
 def test_what_is_seen_of_a_code_belongs_together(vae):
     u = np.random.default_rng(0).random(64)
     seen = views.seen(vae, CODES[1], u)

@@ -99,6 +99,9 @@ def test_a_pixel_is_chosen(vae_window, panel):
     mouse(vae_window, "button_press", panel, (5.2, 1.9))  # x is the column
     assert vae_window.pixel == 2 * 8 + 5
     assert "row 3, column 6" in vae_window.panels["levels"].get_title()
+    for outline in vae_window.squares:
+        x, y = np.array(outline.get_data())
+        assert (x.min(), x.max(), y.min(), y.max()) == (4.5, 5.5, 1.5, 2.5)
     assert_shows(vae_window, z)
     mouse(vae_window, "button_release", panel, (5.2, 1.9))
     vae_window.pixel = 27
