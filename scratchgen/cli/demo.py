@@ -17,8 +17,7 @@ examples:
   python -m scratchgen demo page09_vae --quick      one, in short; its pictures go to demos/out
   python -m scratchgen demo                         the whole lecture
 
-What follows the command is passed on to python -m demos, which does the work: demo --help shows this text, and
-python -m demos --help its options.
+It is python -m demos of the repository that does the work; python -m demos --help lists more options.
 """
 
 
@@ -30,6 +29,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="how the names of the demos begin; all by default")
     parser.add_argument("--list", action="store_true", help="list the demos and end")
     parser.add_argument("--quick", action="store_true", help="the short form of each")
+    parser.add_argument("--jobs", help="how many run at a time (default: one a core)")
     parser.add_argument("--seed", help="of all random numbers")
     parser.add_argument("--out", type=Path, help="folder for the pictures (default demos/out)")
     parser.set_defaults(run=run)
@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
         )
     arguments = list(options.names)
     arguments += [f"--{name}" for name in ("list", "quick") if getattr(options, name)]
-    arguments += [] if options.seed is None else ["--seed", options.seed]
+    for name in ("jobs", "seed"):
+        arguments += [] if getattr(options, name) is None else [f"--{name}", getattr(options, name)]
     arguments += [] if options.out is None else ["--out", str(options.out.resolve())]
     return subprocess.run([sys.executable, "-m", "demos", *arguments], cwd=ROOT).returncode

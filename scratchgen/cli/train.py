@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     sys.stdout.flush()
     if family.by_em:
         save_fitted(model, note, options)
-    elif interrupted(family, model, data, recipe, note, rng, options):
+    elif not trained(family, model, data, recipe, note, rng, options):
         return 130
     figure = measured(family, model, data, "validation", 0, MOST_VALIDATION)
     first, *rest = figure.lines()
@@ -134,18 +134,16 @@ def save_fitted(model: Any, note: dict[str, Any], options: argparse.Namespace) -
     from scratchgen import checkpoint
     from scratchgen.training.run import prefixed
 
-    if options.resume:
-        raise BadInput(f"{options.model} is fitted at once: there is nothing to resume; --force fits it anew")
     try:
         checkpoint.save(options.out, prefixed("model", model.state()), {"step": 1, "note": note})
     except checkpoint.CheckpointError as error:
         raise BadInput(str(error)) from error
 
 
-def interrupted(
+def trained(
     family: Family, model: Any, data: Data, recipe: Recipe, note: dict[str, Any], rng: Any, options: argparse.Namespace
 ) -> bool:
-    """Train by gradients, keeping the best weights; whether Ctrl-C ended it."""
+    """Train by gradients, keeping the best weights; whether it came to its end, and not to Ctrl-C."""
     from scratchgen.checkpoint import CheckpointError
     from scratchgen.optim import AdamW, Average, cosine
     from scratchgen.training import TrainingError, fit
@@ -184,7 +182,7 @@ def interrupted(
     if history.interrupted:
         again = [argument for argument in options.arguments if argument not in ("--force", "--resume")]
         print(f"saved in {options.out}; to go on: {PROGRAM} {shlex.join([*again, '--resume'])}", file=sys.stderr)
-    return history.interrupted
+    return not history.interrupted
 
 
 def check_resume(note: dict[str, Any], options: argparse.Namespace) -> None:

@@ -82,6 +82,7 @@ def test_a_model_that_does_not_suit_the_data_names_those_that_do(
             ["train", "vae", "--data", "rings", "--out", "a.ckpt", "--rows", "19"],
             "19 is not a whole number of at least 20",
         ),
+        (["train", "mixture", "--data", "rings", "--steps", "9"], "unrecognized arguments: --steps 9"),
         (["sample"], "checkpoint"),
         (["evaluate", "a.ckpt", "--split", "dev"], "invalid choice: 'dev'"),
     ],
@@ -207,8 +208,8 @@ def test_demo_runs_the_demos_of_the_clone(capsys: Capture, monkeypatch: pytest.M
         return subprocess.CompletedProcess(arguments, 1)
 
     monkeypatch.setattr(demo.subprocess, "run", run)
-    assert command(capsys, "demo", "page09", "page11_grid", "--quick", "--seed", "3").code == 1
-    assert called == ["-m demos page09 page11_grid --quick --seed 3", ROOT]
+    assert command(capsys, "demo", "page09", "page11_grid", "--quick", "--seed", "3", "--jobs", "1").code == 1
+    assert called == ["-m demos page09 page11_grid --quick --jobs 1 --seed 3", ROOT]
 
 
 def test_demo_lists_the_demos() -> None:

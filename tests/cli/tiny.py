@@ -69,5 +69,5 @@ FITTED_AT_ONCE = ("mixture", "ppca")
 
 def training(model: str, data: object, out: object, *more: Any) -> list[Any]:
     """The arguments of a training of three steps."""
-    steps = [] if model in FITTED_AT_ONCE else ["--steps", "3", "--batch-size", "20"]
-    return ["train", model, "--data", data, "--out", out, "--quiet", *SMALL[model], *steps, *more]
+    steps = [] if model in FITTED_AT_ONCE else ["--steps", "3", "--batch-size", "20", "--quiet"]
+    return ["train", model, "--data", data, "--out", out, *SMALL[model], *steps, *more]
