@@ -21,7 +21,7 @@ def write_index(chapters: list[Chapter], folder: Path) -> Path:
     """
     ordered = parts(chapters)
     frame, style, script = (_read(name) for name in ("template.html", "style.css", "script.js"))
-    pictures = sum(len(chapter.pictures) for chapter in chapters)
+    pictures = sum(picture.path.suffix != ".html" for chapter in chapters for picture in chapter.pictures)
     page = Template(frame).substitute(
         style=style,
         script=script,

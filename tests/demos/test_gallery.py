@@ -132,6 +132,7 @@ def test_a_page_of_its_own_is_linked(page):
 def test_what_to_look_at_first_is_linked_at_the_top(page):
     (first,) = [text for _, text in page.all("p") if text.startswith("Look first")]
     assert first == "Look first at: All of them, An explorer."
+    assert any("4 demos, 3 pictures" in " ".join(text.split()) for _, text in page.all("p"))
 
 
 def test_links_to_the_source_lead_to_files(page, folder):
