@@ -72,6 +72,7 @@ def test_the_transcript(tmp_path, capsys, monkeypatch):
     """What the check says of exercise 11, written as the README has it."""
     (said,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
     assert command(["exercises", "init", str(tmp_path)]) == 0
+    assert f"{len(list(tmp_path.glob('ex*.py')))} of the lecture's functions" in TEXT
     file = tmp_path / "ex11_kl_gaussians.py"
     answer = """terms = logvar_p - logvar_q + (np.exp(logvar_q) + (mean_q - mean_p) ** 2) / np.exp(logvar_p) - 1
     return 0.5 * np.mean(terms, axis=-1)"""
