@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -49,11 +50,12 @@ class Share:
     """
 
     def __init__(self, report: Path) -> None:
-        self.report, self.told = report, {"collected": 0, "done": 0, "unit": "nothing yet"}
+        self.report, self.told, self.last = report, {"collected": 0, "done": 0, "unit": "its start"}, 0.0
 
     def tell(self, **news: object) -> None:
         """Write the report anew."""
         self.told |= news
+        self.last = time.monotonic()
         with replacing(self.report) as file:
             file.write(json.dumps(self.told).encode())
 
@@ -82,11 +84,13 @@ class Share:
             # After the last test of a unit everything is torn down but the session: nobody knows yet what comes next.
             for test, following in zip(tests, [*tests[1:], session]):
                 test.config.hook.pytest_runtest_protocol(item=test, nextitem=following)
+                self.told["done"] += 1
+                if time.monotonic() > self.last + 2:  # a report has to reach the disk, which takes as long as a test
+                    self.tell()
                 if session.shouldfail:
                     raise session.Failed(session.shouldfail)
                 if session.shouldstop:
                     raise session.Interrupted(session.shouldstop)
-            self.tell(done=self.told["done"] + len(tests))
         return True
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
