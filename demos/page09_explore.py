@@ -24,7 +24,7 @@ from demos.page09_vae import Split, bounds, load
 from scratchgen.data import gap_to_entropy
 
 TITLE = "Pages 9 and 11: the latent explorer, a page that runs the models itself"
-SECONDS = 15
+SECONDS = 10
 CONTOUR = 0.05  # of the true density
 CODES = "z ~ N(0, I),   p(x|z) = Π_j softmax(decoder(z)_j)[x_j],   q(z|x) = N(z; μ(x), σ²(x))"
 
