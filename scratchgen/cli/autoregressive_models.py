@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scratchgen.nn import Module
 
 PIECES = 20  # of a text, whose figures give the standard error
+MOST_CATEGORIES, LOGISTICS = 32, 5  # of levels: beyond so many, MADE has so many logistic densities cut into levels
 CHAIN = "the chain rule"
 
 
@@ -21,7 +22,7 @@ class MADE(Family):
     """A masked network."""
 
     name = "made"
-    summary = "masked network: mixtures of normals for points, categoricals for levels (p. 10)"
+    summary = "masked network: mixtures of normals for points, or levels (p. 10)"
     options: ClassVar[Mapping[str, Option]] = {
         "hidden": Option("the width of the hidden layer", 1, {"points": 256, "levels": 512}),
         "components": Option("normal distributions in each conditional", 1, {"points": 20}),
@@ -36,7 +37,10 @@ class MADE(Family):
         """One hidden layer for levels, two for points."""
         from scratchgen import autoregressive as ar
 
-        output = ar.CategoricalOutput(form.levels) if form.levels else ar.GaussianMixtureOutput(settings["components"])
+        output: ar.Output = ar.GaussianMixtureOutput(settings.get("components", 1))
+        if form.levels:
+            few = form.levels <= MOST_CATEGORIES
+            output = ar.CategoricalOutput(form.levels) if few else ar.LogisticMixtureOutput(LOGISTICS, form.levels)
         hidden = [settings["hidden"]] * (1 if form.levels else 2)
         return ar.MADE(form.dims, output, hidden, rng, activation="tanh", dropout=settings["dropout"])
 

@@ -87,6 +87,7 @@ def add_options(parser: Any) -> None:
     group.add_argument(
         "--levels", type=at_least(2), help="how many grey levels there can be; else inferred from the largest"
     )
+    group.add_argument("--binarise", action="store_true", help="make bits of grey levels, at random, once and for all")
     group.add_argument("--shape", metavar="H,W", help="height and width of images in flat rows; H alone: no images")
     group.add_argument("--key", help="the name of the array in an .npz file")
 
@@ -99,7 +100,9 @@ def load(options: argparse.Namespace, form: Form | None = None) -> Data:
     """
     name = options.data
     if form is not None:
-        options = argparse.Namespace(**{**vars(options), "kind": form.kind, "levels": form.levels or None})
+        levels = None if form.binarised else form.levels or None
+        changes = {"kind": form.kind, "levels": levels, "binarise": form.binarised}
+        options = argparse.Namespace(**{**vars(options), **changes})
         options.shape = ",".join(map(str, form.shape)) if form.kind == "levels" else None
     try:
         parts, source, toy = read(options)
@@ -189,7 +192,8 @@ def of_arrays(
         raise BadInput(f"{name} has {len(rows)} rows; at least {FEWEST} are needed to train, validate and test")
     split = {"all": rows}
     if len(parts) > 1:
-        split |= {part: interpreted(name, x, source, options, found.levels)[0] for part, x in parts.items()}
+        levels = 0 if found.binarised else found.levels
+        split |= {part: interpreted(name, x, source, options, levels)[0] for part, x in parts.items()}
     else:
         split |= dealt_out(rows)
         guesses.append(f"{len(rows):,} rows, dealt out in 8 : 1 : 1 for training, validation and test")

@@ -21,6 +21,7 @@ class Form:
         shape: of one row: (D,), or (height, width) of an image; () for text.
         levels: how many grey levels there can be; 0 for other kinds.
         characters: the vocabulary of a text; "" for other kinds.
+        binarised: whether grey levels were made bits at random, so that there are two levels.
         shift, scale: x = shift + scale · (what the model sees), (D,) each, of points.
 
     >>> Form("levels", (8, 8), levels=17).dims
@@ -31,6 +32,7 @@ class Form:
     shape: tuple[int, ...] = ()
     levels: int = 0
     characters: str = ""
+    binarised: bool = False
     shift: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
 
@@ -77,6 +79,8 @@ class Form:
         if self.kind == "points":
             return f"points of {self.dims} real number{'s' * (self.dims > 1)}"
         what = "images of {} × {} pixels".format(*self.shape) if self.is_image else f"rows of {self.dims} integers"
+        if self.binarised:
+            return f"{what}, binarised"
         return f"{what}, {self.levels} {'grey ' * self.is_image}levels"
 
     def to_json(self) -> dict[str, Any]:
@@ -100,6 +104,7 @@ class Form:
                 "shape": list(shape),
                 "levels": int(levels),
                 "characters": str(characters),
+                "binarised": bool(binarised),
                 "shift": list(shift),
                 "scale": list(scale),
             } if (
@@ -108,5 +113,5 @@ class Form:
                 and all(v > 0 for v in scale)
                 and len(shift) == len(scale) == (math.prod(shape) if kind == "points" else 0)
             ):
-                return cls(kind, tuple(shape), levels, characters, tuple(shift), tuple(scale))
+                return cls(kind, tuple(shape), levels, characters, binarised, tuple(shift), tuple(scale))
         raise ValueError("the form of the data is not as this version writes it")

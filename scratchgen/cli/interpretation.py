@@ -11,8 +11,10 @@ import numpy as np
 from scratchgen.cli.errors import BadInput
 from scratchgen.cli.files import line_of_row
 from scratchgen.cli.form import Form
+from scratchgen.data import binarise, to_unit
 
 USUAL_LEVELS = (2, 17, 256)  # bits, the bundled digits, bytes
+SEED = 0  # of the bits that levels are made of: evaluation has the same
 SMALLEST_IMAGE = 4  # pixels: the side of a square that flat rows are taken for
 
 
@@ -25,7 +27,7 @@ def interpreted(
         name: of the data, for messages.
         x: as read.
         source: the file that it is from, to find the line of a fault.
-        options: kind, levels and shape, which are None to be inferred.
+        options: kind, levels and shape, which are None to be inferred; and binarise.
         levels: how many there are, if another part of the data has told.
 
     Raises:
@@ -43,13 +45,16 @@ def interpreted(
     guesses: list[str] = []
     kind = options.kind or guessed_kind(x, guesses)
     if kind == "points":
-        if options.shape or options.levels:
-            raise BadInput("--shape and --levels are for grey levels; these data are points: --kind levels?")
+        if options.shape or options.levels or options.binarise:
+            raise BadInput("--shape, --levels and --binarise are for levels; these data are points: --kind levels?")
         flat = x.reshape(len(x), -1).astype(np.float64)
         return flat, Form("points", (flat.shape[1],)), guesses
     x, levels = as_levels(name, x, options.levels or levels, guesses)
     shape = image_shape(name, x.shape[1:], options.shape, guesses)
-    return x.reshape(len(x), *shape), Form("levels", shape, levels), guesses
+    if options.binarise:
+        guesses.append("binarised: each is 1 with the probability of its grey value")
+        x, levels = binarise(to_unit(x, levels), SEED).astype(np.int64), 2
+    return x.reshape(len(x), *shape), Form("levels", shape, levels, binarised=options.binarise), guesses
 
 
 def rows_of(name: str, x: np.ndarray) -> np.ndarray:

@@ -18,7 +18,15 @@ REAL = np.random.default_rng(1).standard_normal((30, 3))
 
 
 def load(name: object, **options: Any) -> data.Data:
-    defaults = {"rows": 100, "kind": None, "levels": None, "shape": None, "key": None, "standardise": True}
+    defaults = {
+        "rows": 100,
+        "kind": None,
+        "levels": None,
+        "shape": None,
+        "key": None,
+        "standardise": True,
+        "binarise": False,
+    }
     return data.load(argparse.Namespace(data=str(name), **{**defaults, **options}))
 
 
@@ -113,6 +121,19 @@ def test_guesses_can_be_corrected(tmp_path: Path) -> None:
     assert load(path, levels=20).form.levels == 20
     assert load(path, shape="2,8").form.shape == (2, 8) and load(path, shape="16").form.shape == (16,)
     assert load(saved(tmp_path, GREY.astype(float)), kind="levels").form.levels == 17
+
+
+def test_levels_can_be_made_bits(tmp_path: Path) -> None:
+    """Bit b of level k with probability k/16, the same bits each time, 0 and 16 for certain."""
+    path = saved(tmp_path, np.resize(GREY, (2000, 16)))
+    found, again = load(path, binarise=True), load(path, binarise=True)
+    x, grey = found.parts["all"], np.resize(GREY, (2000, 16))
+    assert found.form.describe() == "images of 4 × 4 pixels, binarised" and found.form.levels == 2
+    assert np.array_equal(x, again.parts["all"]) and set(np.unique(x)) == {0, 1}
+    for k in range(17):
+        p, n = k / 16, (grey == k).sum()
+        assert abs(x[grey == k].mean() - p) <= 5.96 * np.sqrt(p * (1 - p) / n)
+    assert "--binarise are for levels" in refused(saved(tmp_path, REAL), binarise=True)
 
 
 def test_an_npz_file_and_its_key(tmp_path: Path) -> None:

@@ -97,7 +97,15 @@ def altered(path: Path, **changes: Any) -> Path:
     return path.with_name("altered.ckpt")
 
 
-FORM = {"kind": "points", "shape": [2], "levels": 0, "characters": "", "shift": [0.0, 0.0], "scale": [1.0, 1.0]}
+FORM: dict[str, Any] = {
+    "kind": "points",
+    "shape": [2],
+    "levels": 0,
+    "characters": "",
+    "binarised": False,
+    "shift": [0.0, 0.0],
+    "scale": [1.0, 1.0],
+}
 
 
 @pytest.mark.parametrize(
@@ -124,6 +132,21 @@ def test_a_file_of_another_making_is_refused(
     for what in ("sample", "info", "evaluate"):
         run = command(capsys, what, altered(trained, **changes))
         assert run.code == 2 and message in run.err and "Traceback" not in run.err
+
+
+def test_binarised_data_are_known_again(tmp_path: Path, capsys: Capture) -> None:
+    data, out = FILES["levels"](tmp_path), tmp_path / "bits.ckpt"
+    assert command(capsys, *training("made", data, out, "--binarise")).code == 0
+    run = command(capsys, "evaluate", out)
+    assert run.code == 0 and "the test part" in run.out
+    assert command(capsys, "sample", out, "-n", 9, "--out", tmp_path / "a.npy").code == 0
+    assert set(np.unique(np.load(tmp_path / "a.npy"))) == {0, 1}
+
+
+def test_many_levels_are_logistic_densities(tmp_path: Path, capsys: Capture) -> None:
+    np.save(tmp_path / "bytes.npy", np.random.default_rng(0).integers(0, 256, (60, 4, 4)))
+    assert command(capsys, *training("made", tmp_path / "bytes.npy", tmp_path / "bytes.ckpt")).code == 0
+    assert "(20, 240)" in command(capsys, "info", tmp_path / "bytes.ckpt").out  # 16 pixels, 5 densities of 3 numbers
 
 
 def test_the_best_weights_are_the_models(trained: Path) -> None:
