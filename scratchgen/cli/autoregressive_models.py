@@ -33,6 +33,13 @@ class MADE(Family):
         "levels": Recipe(2400, 25, 3e-3, decay=1.0, average=0.99),
     }
 
+    def settings(self, form: Form, given: Settings) -> dict[str, Any]:
+        """With a hidden layer that is as wide as x, if nothing else is wanted: narrower ones cut inputs off."""
+        chosen = super().settings(form, given)
+        if given.get("hidden") is None:
+            chosen["hidden"] = max(chosen["hidden"], form.dims)
+        return chosen
+
     def build(self, form: Form, settings: Settings, rng: Any) -> Module:
         """One hidden layer for levels, two for points."""
         from scratchgen import autoregressive as ar

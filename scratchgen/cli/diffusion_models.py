@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from scratchgen.cli.family import BATCH, Family, Nats, Option, Recipe, Settings, in_batches
+from scratchgen.cli.family import Family, Nats, Option, Recipe, Settings, batches, in_batches
 from scratchgen.cli.form import Form
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class DDPM(Family):
         from scratchgen.diffusion import terms
 
         x = self.arranged(model, x)
-        values = np.concatenate([terms(model, x[i : i + BATCH], rng).total for i in range(0, len(x), BATCH)])
+        values = np.concatenate([terms(model, rows, rng).total for rows in batches(x)])
         return Nats(values, "upper bound", f"its {model.schedule.T} terms, each with one draw for each x")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scratchgen.nn import Module
 
 Settings = Mapping[str, Any]
-BATCH = 500  # rows at once in evaluation
+AT_ONCE = 30_000  # numbers in the rows of a batch in evaluation: more would take memory, and no less time
 
 
 class Option(NamedTuple):
@@ -139,12 +139,22 @@ class Family(ABC):
 
 
 def in_batches(log_prob: Any, x: np.ndarray) -> np.ndarray:
-    """−log p of all rows, ``BATCH`` at a time, outside any graph, (B,) float64."""
+    """−log p of all rows, a batch at a time, outside any graph, (B,) float64."""
     import numpy as np
 
     from scratchgen.autodiff import no_grad
     from scratchgen.distributions.distribution import values
 
     with no_grad():
-        parts = [-values(log_prob(x[i : i + BATCH])).astype(np.float64) for i in range(0, len(x), BATCH)]
-    return np.concatenate(parts)
+        return np.concatenate([-values(log_prob(rows)).astype(np.float64) for rows in batches(x)])
+
+
+def batches(x: np.ndarray) -> list[np.ndarray]:
+    """The rows of x in batches that are small enough for any model.
+
+    >>> import numpy as np
+    >>> [len(rows) for rows in batches(np.zeros((100, 784)))]
+    [38, 38, 24]
+    """
+    size = max(1, AT_ONCE // x[0].size)
+    return [x[i : i + size] for i in range(0, len(x), size)]

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from scratchgen.cli.data import Data
 
 EVALUATIONS = 20  # in a training
-MOST_VALIDATION = 2000  # rows that are looked at while training
+MOST_VALIDATION = 2000  # rows that are looked at while training, and of wide ones
+MOST_NUMBERS = 150_000  # so many numbers, but
+FEWEST_VALIDATION = 100  # rows
 
 
 def add(subparsers: Any) -> None:
@@ -62,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         save_fitted(model, note, options)
     elif not trained(family, model, data, recipe, note, rng, options):
         return 130
-    figure = measured(family, model, data, "validation", 0, MOST_VALIDATION)
+    figure = measured(family, model, data, "validation", 0, most_validation(data))
     first, *rest = figure.lines()
     print(f"validation {first}")
     for line in rest:
@@ -129,6 +131,11 @@ def windows(family: Family, data: Data, options: argparse.Namespace, part: str =
     return stretches if part == "train" else stretches[::context]
 
 
+def most_validation(data: Data) -> int:
+    """How many rows of the validation part to look at."""
+    return min(MOST_VALIDATION, max(FEWEST_VALIDATION, MOST_NUMBERS // max(1, data.form.dims)))
+
+
 def save_fitted(model: Any, note: dict[str, Any], options: argparse.Namespace) -> None:
     """A checkpoint of a model that was fitted at once."""
     from scratchgen import checkpoint
@@ -163,7 +170,7 @@ def trained(
             batch_size=recipe.batch,
             rng=rng,
             steps=steps,
-            validation=family.arranged(model, windows(family, data, options, "validation")[:MOST_VALIDATION]),
+            validation=family.arranged(model, windows(family, data, options, "validation")[: most_validation(data)]),
             evaluate_every=max(1, steps // EVALUATIONS),
             patience=steps,  # never stop early, but keep the best weights
             schedule=cosine(recipe.lr, steps, warm_up=min(50, steps // 10)),

@@ -117,6 +117,14 @@ def test_help_has_examples_and_every_model_its_settings(capsys: Capture) -> None
         assert run.code == 0 and all("--" + option.replace("_", "-") in run.out for option in family.options)
 
 
+def test_wide_images_cost_neither_the_memory_nor_the_day(tmp_path: Path, capsys: Capture) -> None:
+    """MADE as wide as 28 × 28 pixels, few of which are looked at for validation."""
+    np.save(tmp_path / "wide.npy", np.random.default_rng(0).integers(0, 2, (2100, 28, 28)))
+    arguments = ["--data", tmp_path / "wide.npy", "--out", tmp_path / "wide.ckpt", "--steps", 1, "--quiet"]
+    run = command(capsys, "train", "made", *arguments)
+    assert run.code == 0 and "hidden 784" in run.out and "; 191 examples" in run.out
+
+
 def test_debug_works_after_the_model_too(tmp_path: Path, capsys: Capture) -> None:
     from scratchgen.cli.errors import BadInput
 
