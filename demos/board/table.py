@@ -38,7 +38,7 @@ def cells(row: Row) -> dict[str, str]:
         zip(
             COLUMNS,
             (
-                row.model, row.data, row.measure, value, error, gap, gap_error,
+                row.model, row.data, row.measure if row.nats else "", value, error, gap, gap_error,
                 f"{row.mmd.value:.4f}", f"{row.mmd.p:.3f}",
                 f"{row.sliced.value:.3f}", f"{row.sliced.error:.3f}", f"{row.told.value:.3f}", f"{row.told.error:.3f}",
                 "" if is_truth else str(row.parameters),
@@ -124,7 +124,7 @@ def draw_nats(rows: Sequence[Row], reference: dict[str, float]) -> Any:
             ax.minorticks_off()
         else:
             ax.set(xlim=(None, values.max() + 0.2 * np.ptp(values)))
-            ax.set_xlabel(f"−log P(x), nats per image; dashed: independent pixels, {at:.1f}")
+            ax.set_xlabel(f"−log P(x), nats per image\n(dashed: independent pixels, {at:.1f})")
         ax.set_title(data)
     kinds = {EXACT: "exact", BOUND: "a bound: the model may be better", ESTIMATE: "an estimate, by an ODE"}
     dots = [plt.Line2D([], [], marker="o", linestyle="", color=COLOURS[kind], label=kinds[kind]) for kind in kinds]
