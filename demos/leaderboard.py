@@ -11,9 +11,9 @@ estimate: the table tells which. No density has fewer nats than the entropy on a
 more than its error is an alarm, and the run fails: then a log-determinant has the wrong sign, a dimension was forgotten
 or a bound was taken from the wrong side, but nobody has beaten the truth.
 
-One table of one seed is no verdict on families: each has a small network, seconds of training, and about the settings of
-its own page, not tuned for this comparison. In short, all get 15 % of the training, and what learns slowly, diffusion
-above all, comes out worse than it is.
+One table of one seed is no verdict on families: each has a small network, seconds of training, and the settings of its
+own page or near them, not tuned for this comparison. In short, all get 15 % of the training, and what learns slowly,
+diffusion above all, comes out worse than it is.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ SECONDS, QUICK_SECONDS = 420, 75
 QUICK_SHARE = 0.15  # of the training
 
 
-def boards(quick: bool) -> list[Callable[[int], Board]]:
-    """What is played for, each made from a seed."""
+def boards(quick: bool) -> list[Callable[[tuple[int, int]], Board]]:
+    """What is played for, each made from the seed of the run and its own."""
     tested, drawn, most = (1000, 500, 100) if quick else (4000, 2000, 447)
     return [
         lambda seed: points.board("two moons", TwoMoons(std=0.1), seed, tested, drawn),
@@ -48,12 +48,12 @@ def run(stage: Stage, seed: int) -> None:
 
 
 def play(
-    stage: Stage, seed: int, makers: Sequence[Callable[[int], Board]], share: float
+    stage: Stage, seed: int, makers: Sequence[Callable[[tuple[int, int]], Board]], share: float
 ) -> tuple[list[Row], dict[str, str]]:
     """The rows of these boards, with this share of the full length of training; and a line on each data set."""
     rows, about = [], {}
     for i, make in enumerate(makers):
-        board = make(seed)
+        board = make((seed, i))
         about[board.name] = board.about
         for row in rows_of(board, share, (seed, i), stage.say):
             rows.append(row)

@@ -33,6 +33,8 @@ EXACT, BOUND, ESTIMATE = "exact", "bound", "estimate"
 SIGNS = {EXACT: "=", BOUND: "≤", ESTIMATE: "≈"}
 TRUTH = "truth"
 PERMUTATIONS = 499
+# Seeds are (seed, board, entry, use). NumPy takes (1, 0) and (1, 0, 0) for one seed, so no use is 0 but training.
+COMPARING, DATA = 1, 2
 Rng = np.random.Generator
 
 
@@ -125,11 +127,17 @@ class BetterThanTheTruth(RuntimeError):
 
 
 def rows_of(board: Board, share: float, seed: tuple[int, ...], say: Callable[[str], None]) -> Iterable[Row]:
-    """The truth, then each entry: trained, measured, and its samples compared. Each has random numbers of its own."""
+    """The truth, then each entry: trained, measured, and its samples compared. Each has random numbers of its own.
+
+    Args:
+        board: what is played for.
+        share: of the full length of training.
+        seed: two numbers, the seed of the run and that of the board.
+        say: prints a line of progress.
+    """
     truth = None if board.entropy is None else Nats(board.entropy, 0.0, 0.0, 0.0)
-    yield Row(
-        board.name, TRUTH, EXACT, truth, *compared(board.others, board.reference, (*seed, 0)), 0, 0.0, 0.0, board.others
-    )
+    found = compared(board.others, board.reference, (*seed, 0, COMPARING))
+    yield Row(board.name, TRUTH, EXACT, truth, *found, 0, 0.0, 0.0, board.others)
     for i, entry in enumerate(board.entries, 1):
         rng = np.random.default_rng((*seed, i))
         say(f"{board.name}, {i} of {len(board.entries)}: {entry.name}")
@@ -139,7 +147,7 @@ def rows_of(board: Board, share: float, seed: tuple[int, ...], say: Callable[[st
         samples = fitted.sample(len(board.reference), rng)
         sampled = (time.perf_counter() - trained) * 1000 / len(samples)
         nats = board.likelihood(fitted, rng)
-        found = compared(samples, board.reference, (*seed, i))
+        found = compared(samples, board.reference, (*seed, i, COMPARING))
         times = trained - began, sampled
         yield Row(board.name, entry.name, entry.measure, nats, *found, fitted.parameters, *times, samples)
 

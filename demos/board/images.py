@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from demos.board.contest import BOUND, ESTIMATE, EXACT, Board, Entry, Fitted, Nats, Rng, size, trained
+from demos.board.contest import BOUND, DATA, ESTIMATE, EXACT, Board, Entry, Fitted, Nats, Rng, size, trained
 from demos.board.points import along_score, exact
 from demos.page11_digits import DIMS, LAYERS, LEVELS, WIDTH, base, density, load, noise
 from demos.page12_digits import even_log_snr
@@ -264,9 +264,9 @@ def likelihood(test: np.ndarray) -> Callable[[Fitted, Rng], Nats]:
     return measured
 
 
-def board(seed: int, most: int) -> Board:
+def board(seed: tuple[int, int], most: int) -> Board:
     """The digits; at most so many of the test set."""
-    rng, test = np.random.default_rng((seed, 0)), load("test")[:most]
+    rng, test = np.random.default_rng((*seed, 0, DATA)), load("test")[:most]
     split = Split(load("train"), load("validation"))
     others = split.train[rng.permutation(len(split.train))[: len(test)]]
     about = (

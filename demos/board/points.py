@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from demos.board.contest import BOUND, ESTIMATE, EXACT, Board, Entry, Fitted, Rng, gap_of, size, trained
+from demos.board.contest import BOUND, DATA, ESTIMATE, EXACT, Board, Entry, Fitted, Rng, gap_of, size, trained
 from demos.flows import standard_normal
 from demos.page12_ddpm import Standard, with_right_variance
 from demos.page12_digits import even_log_snr
@@ -230,9 +230,9 @@ ENTRIES = [
 ]
 
 
-def board(name: str, toy: Toy, seed: int, tested: int, drawn: int) -> Board:
+def board(name: str, toy: Toy, seed: tuple[int, int], tested: int, drawn: int) -> Board:
     """A toy, ``tested`` fresh draws for the likelihoods, and ``drawn`` samples of each for the comparisons."""
-    rng = np.random.default_rng((seed, 0))
+    rng = np.random.default_rng((*seed, 0, DATA))
     data = Standard(toy, rng)
     about = (
         f"entropy {data.entropy:.4f} nats; {tested} fresh draws, {drawn} samples of each, in units of the standard "

@@ -63,7 +63,7 @@ QUICK = [Entry("pPCA", EXACT, points.ppca), Entry("MADE", EXACT, points.made)]
 
 def test_what_cells_cost_a_normal_distribution():
     """The probability of a cell is a product of two differences of Φ: KL(p ‖ p flat in cells) without a sum of p."""
-    made = points.board("normal", Gaussians([[0.0, 0.0]], std=0.7), 0, tested=10, drawn=40)
+    made = points.board("normal", Gaussians([[0.0, 0.0]], std=0.7), (0, 0), tested=10, drawn=40)
     data, reach = made.data, points.reach_of(made.data)
     edges = np.linspace(-reach, reach, points.LEVELS + 1)[:, None] * data.std + data.mean  # of the toy, (cells + 1, 2)
     flat = 0.0
@@ -222,6 +222,14 @@ def test_equal_seeds_give_equal_bits_whoever_else_takes_part(stage):
     assert first[:2] == figures(QUICK[:1], 0)
 
 
+def test_no_two_uses_share_their_random_numbers():
+    """NumPy fills short seeds up with zeros: (0, 0) and (0, 0, 0) are one."""
+    seeds = [(0, b, i, use) for b in range(3) for i in range(13) for use in (0, contest.COMPARING, contest.DATA)]
+    first = {np.random.default_rng(seed).random() for seed in seeds}
+    assert len(first) == len(seeds)
+    assert np.random.default_rng((0, 0)).random() == np.random.default_rng((0, 0, 0)).random()
+
+
 def test_a_row_of_digits_has_no_gap(stage):
     """Independent dice, exactly: its nats are those of counting; and the picture has a panel for it."""
 
@@ -244,7 +252,7 @@ def test_a_row_of_digits_has_no_gap(stage):
 def test_names_and_kinds():
     """Both lists have the same families in the same order; log p is exact for the same, but for digits with noise."""
     assert [entry.name for entry in points.ENTRIES] == [entry.name for entry in images.ENTRIES]
-    assert isinstance(tiny(QUICK)(0), Board)
+    assert isinstance(tiny(QUICK)((0, 0)), Board)
     kinds = {entry.name: entry.measure for entry in points.ENTRIES}
     assert [name for name, kind in kinds.items() if kind == BOUND] == ["VAE", "IWAE", "DDPM"]
 
