@@ -106,7 +106,7 @@ class Folder:
             version, entries = content["format"], content["exercises"]
             if isinstance(version, int) and version > FORMAT:
                 raise Refused(f"{path} was written by a newer scratchgen: upgrade this one, or use another folder")
-            return {str(name): record(entry) for name, entry in entries.items()}
+            return {str(name): record_of(entry) for name, entry in entries.items()}
         except FileNotFoundError:
             return {}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -189,7 +189,7 @@ class Folder:
 DEFAULT = "scratchgen-exercises"  # the folder that ``init`` makes
 
 
-def record(entry: dict[str, Any]) -> Record:
+def record_of(entry: dict[str, Any]) -> Record:
     """A record from JSON; what it does not know is left out.
 
     Raises:
