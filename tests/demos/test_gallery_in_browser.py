@@ -248,12 +248,12 @@ def test_without_scripts_the_animation_plays_by_itself(browser, index):
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_nothing_is_wrong_with_the_gallery_of_all_demos(browser, width):
-    path = ROOT / "demos/out/index.html"
-    if not path.exists() and not os.environ.get(browsers.REQUIRED):
+    path, required = ROOT / "demos/out/index.html", bool(os.environ.get(browsers.REQUIRED))
+    if not path.exists() and not required:
         pytest.skip("there is no demos/out/index.html: run make demo first")
     page = browser.open(path, width)
     assert check(page) == []
-    assert page.run("document.querySelectorAll('img, canvas').length") > 80
+    assert page.run("document.querySelectorAll('img, canvas').length") > (80 if required else 0)  # else of a part
     page.close()
 
 
