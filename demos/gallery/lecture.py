@@ -50,6 +50,8 @@ def heading(chapter: Chapter) -> str:
 
     >>> heading(Chapter("Page 6: bounds of many samples", "", [], []))
     'Bounds of many samples'
+    >>> heading(Chapter("Pages 9 and 11: the explorer", "", [], []))
+    'The explorer'
     """
-    text = re.sub(r"^Pages? \d+( to \d+)?: ", "", chapter.title)
+    text = re.sub(r"^Pages? \d+( (to|and) \d+)?: ", "", chapter.title)
     return text[:1].upper() + text[1:]
