@@ -84,8 +84,11 @@ def iwae(data: Standard, share: float, rng: Rng) -> Fitted:
 
 
 def coders(rng: Rng) -> tuple[MLP, MLP]:
-    """Encoder and decoder."""
-    return MLP([2, 64, 64, 4], rng, "tanh"), MLP([2, 64, 64, 4], rng, "tanh")
+    """Encoder, and a decoder whose variance starts at e⁻³: with all the variance there is, it has no use for z."""
+    encoder, decoder = MLP([2, 64, 64, 4], rng, "tanh"), MLP([2, 64, 64, 4], rng, "tanh")
+    last: Any = decoder.layers[-1]
+    last.b.assign(np.array([0, -3, 0, -3], np.float32))  # mean and log-variance of each coordinate
+    return encoder, decoder
 
 
 # -- autoregressive: page 10 ---------------------------------------------------------------------------------------
