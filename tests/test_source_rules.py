@@ -39,7 +39,8 @@ MAY_IMPORT = {
     "metrics": "autodiff distributions data random",
     "plotting": "autodiff data metrics",
     "checks": "autodiff nn optim distributions latent autoregressive flows diffusion random",
-    "exercises": "atomic autodiff nn optim distributions data training latent autoregressive flows diffusion random",
+    "exercises": "atomic autodiff nn optim distributions data training latent autoregressive flows diffusion metrics "
+    "plotting random",
     # The command line: whatever it runs.
     "cli": "atomic random checkpoint autodiff nn optim distributions data training latent autoregressive flows "
     "diffusion metrics plotting checks exercises",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from scratchgen.cli.errors import BadInput
 
+DEMOS = ("vae",)
 EXAMPLES = """
 examples:
   python -m scratchgen exercises init                 write the exercises into ./scratchgen-exercises
@@ -15,6 +17,7 @@ examples:
   python -m scratchgen exercises check 11             or: check kl_gaussians; or all that you changed: check
   python -m scratchgen exercises hint 11              one hint more each time, three in all
   python -m scratchgen exercises watch                check whatever you save
+  python -m scratchgen exercises demo vae             train a model on your own functions, and draw it
   python -m scratchgen exercises report submissions --out table.csv --jobs 4
 
 An exercise is named by its number or its name. Do them in any order. All subcommands but init work in the current
@@ -54,6 +57,7 @@ def add(subparsers: Any) -> None:
         watch := subcommand("watch", "check each file that you save"),
     ):
         added.add_argument("--dir", metavar="DIR", help="the folder with your exercises; by default the current one")
+    add_demo(payoff := subcommand("demo", "train a small model on your own functions, and draw what it learns"))
     report = subcommand("report", "for teachers: check a folder of submissions, and print a table, CSV")
     report.add_argument("folder", help="with files such as ada/ex11_kl_gaussians.py, or ada_ex11_kl_gaussians.py")
     report.add_argument("--out", metavar="FILE", help="write the table there, with the mark that Excel needs")
@@ -63,10 +67,24 @@ def add(subparsers: Any) -> None:
     new = subcommand("new", "for teachers: write an exercise to start from, into the package")
     new.add_argument("name", help="of the function that is to be written")
     new.add_argument("--dir", metavar="DIR", help="another folder for it")
-    for added in (check, watch, report):
+    for added in (check, watch, payoff, report):
         added.add_argument("--seconds", type=limit, default=20, help="that a check may take (default 20)")
     for added in (solution, reset):
         added.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def add_demo(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``demo``."""
+    parser.add_argument("payoff", choices=DEMOS, help=f"which: {', '.join(DEMOS)}")
+    parser.add_argument(
+        "--with", "--dir", dest="dir", metavar="DIR", help="the folder with your exercises; by default the current one"
+    )
+    parser.add_argument("--anyway", action="store_true", help="use even a function that fails its check, and see")
+    parser.add_argument("--quick", action="store_true", help="train a twentieth only")
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the picture (default: that of the exercises)"
+    )
 
 
 def limit(text: str) -> float:
@@ -101,6 +119,7 @@ def for_learners(options: argparse.Namespace) -> int:
     from scratchgen.exercises.kit.desk import Desk
     from scratchgen.exercises.kit.folder import DEFAULT, Folder
     from scratchgen.exercises.kit.watch import watch
+    from scratchgen.exercises.payoff.desk import demo
 
     if options.subcommand == "init":
         return Desk(Folder.create(options.folder or DEFAULT), exercises(), restore=True).init()
@@ -113,6 +132,9 @@ def for_learners(options: argparse.Namespace) -> int:
         "solution": lambda: desk.solution(options.exercise, options.yes),
         "reset": lambda: desk.reset(options.exercise, options.yes),
         "watch": lambda: watch(desk, options.seconds),
+        "demo": lambda: demo(
+            desk, options.payoff, options.out, options.seed, options.quick, options.anyway, options.seconds
+        ),
     }[options.subcommand]()
 
 

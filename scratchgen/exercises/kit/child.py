@@ -77,17 +77,18 @@ def tampered(path: Path, touched: list[str]) -> Verdict:
     )
 
 
-def limit_resources(megabytes: int | None, seconds: float) -> None:
+def limit_resources(megabytes: int | None, seconds: float | None) -> None:
     """Bound memory, processor time and files written, where the system can: not on Windows, memory not on macOS."""
     try:
         import resource
     except ImportError:
         return
     limits: list[tuple[int, Any]] = [
-        (resource.RLIMIT_CPU, int(seconds) + 5),
         (resource.RLIMIT_FSIZE, 64 * 2**20),
         (resource.RLIMIT_CORE, 0),
     ]
+    if seconds is not None:
+        limits.append((resource.RLIMIT_CPU, int(seconds) + 5))
     if megabytes is not None:
         limits.append((resource.RLIMIT_AS, megabytes * 2**20))
     for kind, limit in limits:

@@ -1,0 +1,241 @@
+"""The payoff: a model trained on the learner's functions; a wrong one is used on demand only, and nothing is hidden."""
+
+import contextlib
+import importlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from scratchgen.__main__ import main
+from scratchgen.autodiff import Tensor
+from scratchgen.cli.exercises import DEMOS
+from scratchgen.exercises.kit import Failure, Student, exercises
+from scratchgen.exercises.kit import desk as kit_desk
+from scratchgen.exercises.kit.desk import Desk
+from scratchgen.exercises.kit.exercise import ERROR, Verdict
+from scratchgen.exercises.kit.folder import Folder, Refused
+from scratchgen.exercises.kit.load import ROOT, Checked
+from scratchgen.exercises.kit.reading import Unreadable, define
+from scratchgen.exercises.payoff import child, desk
+from scratchgen.exercises.payoff.pieces import Optimizer, Pieces, guarded
+from scratchgen.exercises.payoff.stage import Stage
+from scratchgen.optim import Adam
+
+EVERY = exercises()
+TINY = 0.002
+# A wrong answer in each: the exercise, and its mistake.
+WRONG = {"vae": (17, "averaging KL over the latent dimensions")}
+# What the picture must say in numbers, of the short form: a piece of the line.
+SAYS = {"vae": "without a latent"}
+
+
+def payoff(name):
+    return importlib.import_module(f"scratchgen.exercises.payoff.{name}")
+
+
+def check_here(exercise, path, seconds):
+    """What `check_file` does, without a process."""
+    try:
+        return Checked(exercise.verdict(Student(define(path))), "")
+    except Unreadable as error:
+        return Checked(Verdict(ERROR, str(error)))
+
+
+def run_here(task):
+    """What `run_child` does, without a process, and in hardly any time."""
+    problem = child.show({**task, "effort": TINY})
+    if problem:
+        print(problem)
+    return 1 if problem else 0
+
+
+@pytest.fixture
+def at_hand(monkeypatch, tmp_path):
+    """A function that makes the learner's folder with some exercises solved, some with a mistake, and runs the demo."""
+    monkeypatch.setattr(kit_desk, "check_file", check_here)
+    monkeypatch.setattr(desk, "run_child", run_here)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def run(name, solved, mistakes=None, **options):
+        needed = {n: EVERY[n] for n in payoff(name).EXERCISES}
+        mine = Desk(Folder.create(tmp_path / "my exercises é"), needed, restore=True)
+        for n in solved:
+            mine.folder.file(EVERY[n]).write_text(EVERY[n].solution, encoding="utf-8")
+        for n, source in (mistakes or {}).items():
+            mine.folder.file(EVERY[n]).write_text(source, encoding="utf-8")
+        given = {"out": None, "seed": 0, "quick": True, "anyway": False, "seconds": 20.0, **options}
+        return desk.demo(mine, name, **given), mine.folder.path / f"{name}.png"
+
+    return run
+
+
+def with_mistake(name):
+    """The number of an exercise, and its solution with a mistake in it."""
+    from scratchgen.exercises.kit.source import changed
+
+    number, mistake = WRONG[name]
+    return number, changed(EVERY[number].text, EVERY[number].wrong[mistake])
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_it_is_trained_on_the_learners_functions_and_draws_them(name, at_hand, capsys):
+    needed = payoff(name).EXERCISES
+    code, picture = at_hand(name, needed)
+    out = capsys.readouterr().out
+    assert code == 0 and picture.read_bytes()[:4] == b"\x89PNG"
+    assert out.count("  yours\n") == len(needed) and "solution" not in out
+    assert SAYS[name] in out and f"{name}.png" in out
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_each_function_that_it_needs_is_called(name, tmp_path, monkeypatch):
+    """What is not called would be "yours" for nothing; and nothing but what is named is needed."""
+    called = set()
+
+    def noted(function):
+        inner = guarded(function)
+
+        def run(*arguments):
+            called.add(function.__name__)
+            return inner(*arguments)
+
+        return run
+
+    monkeypatch.setattr("scratchgen.exercises.payoff.pieces.guarded", noted)
+    needed = [EVERY[n] for n in payoff(name).EXERCISES]
+    payoff(name).run(Pieces(needed, {}), Stage(name, tmp_path, effort=TINY))
+    for exercise in needed:
+        assert called & set(exercise.functions), f"{exercise} is not used"
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_where_one_is_missing_the_solution_stands_in_and_it_is_said(name, at_hand, capsys):
+    first, *others = payoff(name).EXERCISES
+    code, picture = at_hand(name, others)
+    out = capsys.readouterr().out
+    assert code == 0 and picture.exists()
+    assert out.count("  yours\n") == len(others)
+    assert out.count("the solution, since yours is not written yet") == 1
+    assert f" {first}  {EVERY[first].functions[0]}" in out
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_wrong_one_is_used_only_anyway_and_its_mistake_is_named(name, at_hand, capsys):
+    number, source = with_mistake(name)
+    others = [n for n in payoff(name).EXERCISES if n != number]
+    code, picture = at_hand(name, others, {number: source})
+    refused, right = capsys.readouterr().out, picture.read_bytes()
+    assert code == 0
+    assert f"the solution, since the check fails ({WRONG[name][1]}" in refused and "With --anyway" in refused
+    at_hand(name, others, {number: source}, anyway=True)
+    used = capsys.readouterr().out
+    assert f"yours, although the check fails ({WRONG[name][1]}" in used
+    assert "What the checks say:" in used and f"This is exactly what you get by {WRONG[name][1]}" in used
+    assert picture.read_bytes() != right
+
+
+def test_the_same_seed_draws_the_same_picture(at_hand):
+    pictures = [at_hand("vae", [11], seed=seed)[1].read_bytes() for seed in (0, 0, 1)]
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
+def test_without_a_function_of_ones_own_it_says_what_to_solve_first(at_hand):
+    with pytest.raises(Refused, match="solve one of the exercises 6, 7, 8, 10, 11, 12, 15, 17 first"):
+        at_hand("vae", [])
+    number, source = with_mistake("vae")
+    with pytest.raises(Refused, match="exercises check 17` tells how far you are; --anyway uses what fails"):
+        at_hand("vae", [], {number: source})
+    assert at_hand("vae", [], {number: source}, anyway=True)[0] == 0
+
+
+def test_what_cannot_be_read_is_never_used(at_hand, capsys):
+    assert at_hand("vae", [6], {11: "def kl_gaussians(:"}, anyway=True)[0] == 0
+    assert "the solution: yours has errors" in capsys.readouterr().out
+
+
+def test_an_error_in_training_tells_the_learners_own_line(at_hand, capsys):
+    """Such as one that only data of this size bring about; with --anyway, any."""
+    source = EVERY[11].solution.replace(
+        "    variance_ratio", "    assert len(mean_q) < 9, 'too many'\n    variance_ratio"
+    )
+    code, picture = at_hand("vae", [6], {11: source})
+    out = capsys.readouterr().out
+    assert code == 1 and not picture.exists()
+    assert "kl_gaussians raised AssertionError: too many" in out and "in kl_gaussians" in out
+    assert "assert len(mean_q) < 9" in out
+    code, _ = at_hand("vae", [6], {11: EVERY[11].solution.replace("return ", "return str(0) * 0 * ")}, anyway=True)
+    assert code == 1 and "in kl_gaussians" in capsys.readouterr().out
+    code, _ = at_hand("vae", [6], {11: EVERY[11].solution.replace("return ", "return 'x' or ")}, anyway=True)
+    assert code == 1 and "With kl_gaussians, which fails the check, this cannot go on" in capsys.readouterr().out
+
+
+def test_a_training_that_diverges_ends_with_the_step(tmp_path):
+    stage = Stage("nothing", tmp_path)
+    with pytest.raises(Failure, match="After step 3 of the training the loss is nan"):
+        stage.train(9, lambda i: 1.0 if i < 2 else np.nan, "loss")
+    with pytest.raises(Failure, match="After step 1"):
+        stage.train(9, lambda i: np.ones(3), "loss")
+
+
+def test_the_optimizer_does_what_that_of_the_library_does():
+    mine, other = (Tensor([1.0, -2.0], requires_grad=True) for _ in range(2))
+    ours, library = Optimizer(Pieces([EVERY[6]], {}), [[(mine,)]], lr=0.1), Adam([other], lr=0.1)
+    for p, optimizer in ((mine, ours), (other, library)):
+        for i in range(5):
+            optimizer.zero_grad()
+            (p**4 + i * p).sum().backward()
+            optimizer.step()
+    np.testing.assert_allclose(mine.data, other.data, rtol=1e-12)
+
+
+def test_the_command_with_processes_of_its_own(tmp_path, capfd):
+    """One exercise solved, in a folder with a space, and a file in it that is not NumPy; `--out` elsewhere."""
+    mine = tmp_path / "my exercises"
+    assert main(["exercises", "init", str(mine)]) == 0
+    (mine / "numpy.py").write_text("raise ImportError('not NumPy')")
+    (mine / "ex11_kl_gaussians.py").write_text("print('read')\n" + EVERY[11].solution, encoding="utf-8")
+    arguments = ["exercises", "demo", "vae", "--with", str(mine), "--out", str(tmp_path / "out"), "--quick"]
+    assert main(arguments) == 0, capfd.readouterr()
+    out = capfd.readouterr().out
+    assert "kl_gaussians                       yours" in out and (tmp_path / "out" / "vae.png").exists()
+    assert not list(mine.glob("__pycache__"))
+
+
+def test_a_file_that_replaces_numpy_is_not_trained_on(tmp_path):
+    file = tmp_path / "ex11_kl_gaussians.py"
+    file.write_text("import numpy as np\nnp.exp = abs\n" + EVERY[11].solution, encoding="utf-8")
+    task = {
+        "payoff": "vae", "exercises": [EVERY[11].id], "files": {EVERY[11].id: str(file)}, "folder": str(tmp_path),
+        "out": str(tmp_path), "seed": 0, "effort": TINY, "notes": [], "unchecked": [],
+    }  # fmt: skip
+    exp = np.exp
+    try:
+        assert "replace numpy.exp" in child.show(task)
+    finally:
+        np.exp = exp
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal of POSIX")
+def test_ctrl_c_ends_an_endless_training(tmp_path):
+    """What Ctrl-C in a terminal sends goes to the child too; it ends at once, even if the learner catches all."""
+    file = tmp_path / "ex12_reparameterise.py"
+    tried = "    try:\n        print('in', flush=True)\n        while True: pass\n"
+    file.write_text(f"while True:\n{tried}    except BaseException: pass\n", encoding="utf-8")
+    task = {
+        "payoff": "vae", "exercises": [EVERY[12].id], "files": {EVERY[12].id: str(file)}, "folder": str(tmp_path),
+        "out": str(tmp_path), "seed": 0, "effort": TINY, "notes": [], "unchecked": [],
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", child.__name__], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with contextlib.ExitStack() as stack:
+        stack.callback(process.kill)
+        process.stdin.write(json.dumps(task).encode())
+        process.stdin.close()
+        assert process.stdout.readline() == b"in\n"
+        process.send_signal(2)
+        assert process.wait(20) == -2
+        process.stdout.close()
