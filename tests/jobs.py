@@ -90,7 +90,8 @@ def show(outcomes: list[Outcome]) -> None:
     unusual = [outcome for outcome in outcomes if outcome.code > 1]
     for outcome in [outcome for outcome in outcomes if outcome.code == 1 or outcome.code < 0] + unusual[:1]:
         print(f"\n{failures_in(outcome.output)}")
-    for line in "\n".join(outcome.output for outcome in outcomes if outcome.code == 0).splitlines():
+    passed = "\n".join(outcome.output for outcome in outcomes if outcome.code == 0)
+    for line in dict.fromkeys(passed.splitlines()):  # once: a whole file is skipped by all of them
         if line.startswith(("SKIPPED [", "XFAIL ")):
             print(line)
 
