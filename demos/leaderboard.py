@@ -28,7 +28,7 @@ from scratchgen.atomic import replacing
 from scratchgen.data import EightGaussians, TwoMoons
 
 TITLE = "All families: the leaderboard"
-SECONDS, QUICK_SECONDS = 420, 75
+SECONDS, QUICK_SECONDS = 340, 60
 QUICK_SHARE = 0.15  # of the training
 
 
