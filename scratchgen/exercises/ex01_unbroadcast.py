@@ -46,9 +46,9 @@ def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 HINTS = (
     """Which axes of g did the array not have, or have with length 1? Along these its numbers were repeated, so along
     these sum. The others stay.""",
-    """Sum over the first g.ndim − len(shape) axes, which are gone afterwards, and over each axis where shape has a 1,
+    """Sum over the first g.ndim - len(shape) axes, which are gone afterwards, and over each axis where shape has a 1,
     which stays with length 1.""",
-    """First g = g.sum(axis=tuple(range(g.ndim − len(shape)))). Then, for the axes where shape has 1 and g has not,
+    """First g = g.sum(axis=tuple(range(g.ndim - len(shape)))). Then, for the axes where shape has 1 and g has not,
     g = g.sum(axis=those, keepdims=True).""",
 )
 
@@ -66,13 +66,14 @@ def by_places(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def check(student: Student) -> None:
-    """Nine pairs of shapes against (1); then the adjoint: ⟨g, broadcast x⟩ = ⟨unbroadcast g, x⟩."""
+    """Eleven pairs of shapes against (1); then the adjoint: ⟨g, broadcast x⟩ = ⟨unbroadcast g, x⟩."""
     rng = np.random.default_rng(1)
     small = np.array([[[1.0, 2.0], [3.0, 5.0]], [[8.0, 13.0], [21.0, 34.0]]])
     expect(student.unbroadcast, {"g": small, "shape": (2, 1)}, by_places(small, (2, 1)), "from (2, 2, 2) to (2, 1)")
     for shape, whole in (
         ((3, 1), (2, 3, 4)),
         ((4,), (3, 4)),
+        ((4,), (2, 3, 4)),
         ((1, 4), (3, 4)),
         ((), (2, 5)),
         ((1,), (3,)),
@@ -88,6 +89,13 @@ def check(student: Student) -> None:
         equal(np.sum(got * x), np.sum(g * np.broadcast_to(x, whole)), f"⟨unbroadcast g, x⟩, {case}")
 
 
+def one_leading_axis(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The first axis, where there are more than in shape, and those of length 1."""
+    if g.ndim > len(shape):
+        g = np.sum(g, axis=0)
+    return np.sum(g, axis=tuple(axis for axis, n in enumerate(shape) if n == 1), keepdims=True)
+
+
 WRONG: Wrong = {
     "summing without keepdims": change("keepdims=True).reshape(shape)", "keepdims=False)"),
     "averaging instead of summing": change("np.sum(", "np.mean("),
@@ -95,6 +103,7 @@ WRONG: Wrong = {
     "summing over the axes of length 1 only": change(
         "leading = tuple(range(extra))", "leading = ()", "keepdims=True).reshape(shape)", "keepdims=True)"
     ),
+    "summing over one leading axis only, where there are two": one_leading_axis,
     "keeping the leading axes, with length 1": change("keepdims=True).reshape(shape)", "keepdims=True)"),
     "aligning the shapes at their first axes": change("extra + axis for", "axis for"),
     "cutting out a piece of the right shape": lambda g, shape: g[

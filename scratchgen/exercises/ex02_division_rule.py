@@ -70,12 +70,13 @@ def check(student: Student) -> None:
 WRONG: Wrong = {
     "ignoring g": lambda g, a, b: (1 / b + 0 * a, -a / b**2),
     "ignoring g in the second gradient": change("-g * a", "-a"),
-    "the wrong sign of the second gradient": change("-g * a", "g * a"),
+    "giving the second gradient the wrong sign": change("-g * a", "g * a"),
     "taking g / b for both": lambda g, a, b: (g / b, g / b),
     "leaving out a, as if y were 1 / b": change("-g * a", "-g"),
+    "writing / b * b, which divides by b and multiplies again": change("/ (b * b)", "/ b * b"),
     "not squaring b": change("(b * b)", "b"),
     "returning the two gradients in the other order": lambda g, a, b: (-g * a / b**2, g / b),
-    "the rule of multiplication": lambda g, a, b: (g * b, g * a),
+    "applying the rule of multiplication": lambda g, a, b: (g * b, g * a),
     "summing over all elements": lambda g, a, b: (np.sum(g / b), np.sum(-g * a / b**2)),
     "returning the sum of the two": lambda g, a, b: g / b - g * a / b**2,
 }

@@ -48,7 +48,7 @@ HINTS = (
     """Start with the shapes: from g, (n, m), and b, (k, m), make something of the shape of a, (n, k). There is hardly
     more than one way. Then check it with (1).""",
     """dL/da_ik = Σ_j g_ij b_kj, and dL/db_kj = Σ_i a_ik g_ij: dL/da = g bᵀ, dL/db = aᵀ g.""",
-    """In a batch transpose only the last two axes: g @ np.swapaxes(b, −1, −2). If a has no batch axis but the result
+    """In a batch transpose only the last two axes: g @ np.swapaxes(b, -1, -2). If a has no batch axis but the result
     has, sum the result over axis 0; for b likewise.""",
 )
 
@@ -88,14 +88,15 @@ def check(student: Student) -> None:
 
 
 WRONG: Wrong = {
-    "(g @ b, a @ g), without transposing": lambda g, a, b: (g @ b, a @ g),
+    "returning (g @ b, a @ g), without transposing": lambda g, a, b: (g @ b, a @ g),
     "not summing the gradient of a shared b over the batch": change("if db.ndim > b.ndim:", "if False:"),
     "not summing the gradient of a shared a over the batch": change("if da.ndim > a.ndim:", "if False:"),
+    "taking the first of the batch for a shared b": change("db = np.sum(db, axis=0)", "db = db[0]"),
     "averaging over the batch instead of summing": change(
         "db = np.sum(", "db = np.mean(", "da = np.sum(", "da = np.mean("
     ),
     "ignoring g": lambda g, a, b: (np.ones_like(g) @ np.swapaxes(b, -1, -2), np.swapaxes(a, -1, -2) @ np.ones_like(g)),
-    "the order of the factors": lambda g, a, b: (np.swapaxes(b, -1, -2) @ g, g @ np.swapaxes(a, -1, -2)),
+    "exchanging the factors of each product": lambda g, a, b: (np.swapaxes(b, -1, -2) @ g, g @ np.swapaxes(a, -1, -2)),
     "transposing all the axes of a batch": lambda g, a, b: (g @ b.T, a.T @ g),
     "returning the transposed gradients": lambda g, a, b: (b @ np.swapaxes(g, -1, -2), np.swapaxes(g, -1, -2) @ a),
     "returning the two gradients in the other order": change("return da, db", "return db, da"),
@@ -103,5 +104,5 @@ WRONG: Wrong = {
         np.swapaxes(g, -1, -2) @ np.swapaxes(b, -1, -2),
         np.swapaxes(a, -1, -2) @ np.swapaxes(g, -1, -2),
     ),
-    "the rule of the elementwise product": lambda g, a, b: (g * b, g * a),
+    "applying the rule of the elementwise product": lambda g, a, b: (g * b, g * a),
 }

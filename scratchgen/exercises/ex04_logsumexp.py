@@ -5,8 +5,8 @@ Probabilities are added, but kept as logarithms; so programs for probabilistic m
     y = log Σ_k e^(x_k)                                                                         (1)
 
 The exponential overflows at x = 710, and is 0 at x = −746. Both are ordinary log-probabilities. Write (1) for each row
-so that it is right for x of ±1000, also if different rows differ by thousands, and for x_k = −∞ (probability 0). If all
-of a row are −∞, y is −∞.
+so that it is right for x of ±1000, also if rows, or the numbers of one row, differ by thousands, and for x_k = −∞
+(probability 0). If all of a row are −∞, y is −∞.
 
 Write also its rule: with g = dL/dy, the gradient dL/dx. (No row is all −∞ there.)
 
@@ -57,7 +57,7 @@ HINTS = (
     """log Σ e^(x_k) = m + log Σ e^(x_k − m), with m the largest x of the row. For the rule: dy/dx_k = e^(x_k)/Σ_j
     e^(x_j), the softmax of the row, in which e^m cancels.""",
     """m = np.max(x, axis=1), replaced by 0 where it is −∞, since −∞ − (−∞) is NaN. The rule is g[:, None] times
-    e^(x − m) divided by its sum over axis 1.""",
+    np.exp(x - m[:, None]), divided by the sum of that over axis 1.""",
 )
 
 EXPLANATION = """
@@ -69,7 +69,7 @@ holds the E-step of a mixture, attention, and cross-entropy.
 
 
 def check(student: Student) -> None:
-    """Against the plain formula where it works, then shifted by thousands, with −∞; the rule with random cotangents."""
+    """Against the plain formula where it works; around ±1000, far apart, with −∞; the rule with random cotangents."""
     rng = np.random.default_rng(4)
     f, rule = student.logsumexp, student.logsumexp_rule
     for B, K in ((2, 3), (3, 2), (4, 5), (2, 1)):
@@ -83,6 +83,10 @@ def check(student: Student) -> None:
         x = np.log(w) + np.array(shift)[:, None]
         expect(f, {"x": x}, np.log(w @ np.ones(3)) + shift, case, tol=1e-12)
         expect(rule, {"g": g, "x": x}, (g / (w @ np.ones(3)))[:, None] * w, f"the rule, {case}")
+    apart = np.array([[-1000.0, 1000.0, 0.0], [0.0, -2000.0, -2000.0]])
+    expect(f, {"x": apart}, np.array([1000.0, 0.0]), "a row with ±1000 in it")
+    one_hot = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    expect(rule, {"g": g, "x": apart}, g[:, None] * one_hot, "the rule, a row with ±1000 in it")
     some = np.array([[-np.inf, 0.0, 0.0], [2.0, -np.inf, -np.inf]])
     expect(f, {"x": some}, np.array([np.log(2.0), 2.0]), "some x are −∞")
     expect(rule, {"g": g, "x": some}, g[:, None] * np.array([[0, 0.5, 0.5], [1.0, 0, 0]]), "the rule, some x are −∞")
@@ -94,12 +98,15 @@ WRONG: Wrong = {
     "taking off the largest x of the whole array": change(
         "m = np.max(x, axis=1)\n", "m = np.full(len(x), np.max(x))\n"
     ),
+    "taking off the mean of the row instead of its largest x": change(
+        "m = np.max(x, axis=1)\n", "m = np.mean(x, axis=1)\n"
+    ),
     "not adding the largest x again": change("return m + np.log", "return np.log"),
     "subtracting the largest x again instead of adding it": change("return m + np.log", "return -m + np.log"),
-    "the largest x alone": {"logsumexp": lambda x: np.max(x, axis=1)},
+    "taking the largest x alone": {"logsumexp": lambda x: np.max(x, axis=1)},
     "averaging instead of summing": change("np.log(np.sum(np.exp", "np.log(np.mean(np.exp"),
     "summing over the rows instead of within them": {"logsumexp": lambda x: logsumexp(x.T)},
-    "−∞ − (−∞), where all x are −∞": change("m = np.where(np.isfinite(m), m, 0.0)\n", "m = m + 0\n"),
+    "computing −∞ − (−∞), where all x are −∞": change("m = np.where(np.isfinite(m), m, 0.0)\n", "m = m + 0\n"),
     "adding a small number inside the logarithm": {"logsumexp": lambda x: np.log(np.sum(np.exp(x), axis=1) + 1e-8)},
     "ignoring g": change("return g[:, None] * scaled", "return scaled"),
     "not normalising: g eˣ": {"logsumexp_rule": lambda g, x: g[:, None] * np.exp(x)},
@@ -107,8 +114,11 @@ WRONG: Wrong = {
     "exponentiating x as it is, in the rule": {
         "logsumexp_rule": lambda g, x: g[:, None] * np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)
     },
-    "the largest x of the whole array, in the rule": change("np.max(x, axis=1, keepdims=True)", "np.max(x)"),
-    "the gradient of the maximum": {
+    "taking off the largest x of the whole array, in the rule": change("np.max(x, axis=1, keepdims=True)", "np.max(x)"),
+    "taking off the mean of the row, in the rule": change(
+        "np.max(x, axis=1, keepdims=True)", "np.mean(x, axis=1, keepdims=True)"
+    ),
+    "taking the gradient of the maximum": {
         "logsumexp_rule": lambda g, x: g[:, None] * (x == np.max(x, axis=1, keepdims=True))
     },
 }

@@ -19,9 +19,11 @@ scratchgen/autodiff/chain_rule.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from scratchgen.exercises.kit import Student, Wrong, call, change, equal
+from scratchgen.exercises.kit import Failure, Student, Wrong, call, change, equal
 
 
 class Node:
@@ -86,7 +88,7 @@ what clears there.
 
 
 def check(student: Student) -> None:
-    """By hand: shared nodes, paths of unequal length, calls again; 5,000 deep; a wide graph against central numbers."""
+    """By hand: shared nodes, unequal paths, calls again; 2⁶⁰ paths; 5,000 deep; random graphs, by the product rule."""
     write, node = student.backward, student.Node
 
     def run(output: Node, inputs: tuple[Node, ...], exact: tuple[float, ...], case: str) -> None:
@@ -104,7 +106,10 @@ def check(student: Student) -> None:
     square = x * x
     run(square * x + y * x, (x, y), (32.0, 3.0), "x² x + y x: grad of x, y")
     run(x * (square * y) + square, (x, y, square), (141.0, 27.0, 16.0), "x (x² y) + x²: grad of x, y, x²")
-    run(node(7.0), (), (), "a single node")
+    run(x * x + (x + x), (x,), (8.0,), "x² + 2x")
+    single = node(7.0)
+    run(single, (single,), (1.0,), "a single node")
+    count_visits(student)
 
     x = node(1.0)
     deep = x
@@ -127,6 +132,28 @@ def check(student: Student) -> None:
         for n, s in zip(nodes[1:], slopes[1:]):
             total, slope = total + n, slope + s
         run(total, tuple(nodes[:inputs]), tuple(float(s) for s in slope), f"a random graph of {inputs} inputs")
+
+
+def count_visits(student: Student) -> None:
+    """60 doublings: 61 nodes, and 2⁶⁰ paths, which nobody can follow one by one. Counts how often parents are read."""
+    case, asked = "60 times b = b + b", 0
+
+    class Parents(tuple[Node, ...]):
+        def __iter__(self) -> Iterator[Node]:
+            nonlocal asked
+            asked += 1
+            if asked > 100_000:
+                problem = "The parents of 61 nodes were read more than 100,000 times: visit each node once."
+                raise Failure(problem, case=case, got=asked, mistake="following each path to the inputs by itself")
+            return super().__iter__()
+
+    x = student.Node(1.0)
+    b = x
+    for _ in range(60):
+        b = b + b
+        b.parents = Parents(b.parents)
+    call(student.backward, {"output": b}, case, returns=False)
+    equal(float(x.grad), 2.0**60, case, name="backward")
 
 
 def recursively(output: Node) -> None:
@@ -164,6 +191,35 @@ def depth_first(output: Node) -> None:
     hand_on(output, order)
 
 
+def path_by_path(output: Node) -> None:
+    """Send a gradient along each path of its own: right, but there are too many paths."""
+    stack = [(output, 1.0)]
+    while stack:
+        node, g = stack.pop()
+        node.grad = 0.0
+        stack.extend((parent, g) for parent in node.parents)
+    stack = [(output, 1.0)]
+    while stack:
+        node, g = stack.pop()
+        node.grad += g
+        stack.extend((parent, g * derivative) for parent, derivative in zip(node.parents, node.derivatives))
+
+
+def by_value(output: Node) -> None:
+    """The solution, with the values for the nodes already seen."""
+    order: list[Node] = []
+    seen, stack = set(), [(output, False)]
+    while stack:
+        node, parents_done = stack.pop()
+        if parents_done:
+            order.append(node)
+        elif node.value not in seen:
+            seen.add(node.value)
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in node.parents)
+    hand_on(output, order[::-1])
+
+
 def hand_on(output: Node, order: list[Node]) -> None:
     """The second pass, over this order."""
     for node in order:
@@ -175,10 +231,12 @@ def hand_on(output: Node, order: list[Node]) -> None:
 
 
 WRONG: Wrong = {
-    "recursion, which ends at a depth of about 1000": {"backward": recursively},
-    "= for +=, so that only the last use counts": change("parent.grad += node", "parent.grad = node"),
+    "recursing, which ends at a depth of about 1000": {"backward": recursively},
+    "writing = for +=, so that only the last use counts": change("parent.grad += node", "parent.grad = node"),
     "leaving the gradients of the last call where they are": change("node.grad = 0.0", "node.grad += 0.0"),
     "clearing the output alone": change("for node in order:\n        node.grad = 0.0", "output.grad = 0.0"),
+    "following each path to the inputs by itself": {"backward": path_by_path},
+    "telling nodes apart by their values": {"backward": by_value},
     "going breadth first": {"backward": breadth_first},
     "handing on a gradient as soon as the node is found": {"backward": depth_first},
     "adding the local derivatives instead of multiplying": change("node.grad * derivative", "node.grad + derivative"),

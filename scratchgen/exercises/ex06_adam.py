@@ -59,7 +59,7 @@ HINTS = (
     """Three lines of equations are three lines of code. Make new arrays: `m = …` gives m a new meaning inside the
     function, while `m *= beta1` changes the array of whoever called it.""",
     """(1 − β₁ᵗ) is 1 − beta1**t, with t = 1 at the first step. Only (3) uses m̂ and v̂; what is kept is m and v.""",
-    """return p − lr * m_hat / (np.sqrt(v_hat) + eps), m, v: eps is outside of the root.""",
+    """return p - lr * m_hat / (np.sqrt(v_hat) + eps), m, v: eps is outside of the root.""",
 )
 
 EXPLANATION = """
@@ -84,37 +84,53 @@ def by_sums(
 
 
 def check(student: Student) -> None:
-    """Three exact steps, for several settings and shapes, with an eps that shows."""
+    """Three exact steps, first with round numbers, then for several settings and shapes, with an eps that shows."""
     rng = np.random.default_rng(6)
+    round_numbers = [np.array(g) for g in ([4.0, 2.0], [-1.0, 3.0], [0.5, -2.0])]
+    three_steps(student, "round numbers", (0.5, 0.5, 0.75, 1.0), np.array([1.0, 2.0]), round_numbers)
     settings = {
         "large eps": (0.1, 0.8, 0.9, 0.3),
         "usual betas": (0.01, 0.9, 0.999, 1e-8),
         "beta1 = 0": (0.5, 0.0, 0.5, 1e-3),
     }
-    for name, (lr, beta1, beta2, eps) in settings.items():
+    for name, setting in settings.items():
         for shape in ((2,), (3, 4), ()):
-            p = rng.normal(size=shape)
+            p = np.asarray(rng.normal(size=shape))
             gradients = [np.asarray(rng.normal(size=shape) * 10.0 ** rng.integers(-2, 2)) for _ in range(3)]
-            before = (p, np.zeros(shape), np.zeros(shape))
-            for t, g in enumerate(gradients, 1):
-                given: dict[str, Any] = dict(zip("pgmv", (before[0], g, *before[1:])))
-                given |= {"t": t, "lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
-                exact = by_sums(p, gradients[:t], lr, beta1, beta2, eps)
-                expect(student.adam_step, given, exact, f"{name}, shape {shape}, step {t}", tol=1e-10)
-                before = exact
+            three_steps(student, f"{name}, shape {shape}", setting, p, gradients)
+
+
+def three_steps(
+    student: Student,
+    name: str,
+    setting: tuple[float, float, float, float],
+    p: np.ndarray,
+    gradients: list[np.ndarray],
+) -> None:
+    """The steps from p for these gradients, each from the exact state before it; ``setting`` is lr, β₁, β₂, ε."""
+    before = (p, np.zeros(p.shape), np.zeros(p.shape))
+    for t, g in enumerate(gradients, 1):
+        given: dict[str, Any] = dict(zip("pgmv", (before[0], g, *before[1:])))
+        given |= {"t": t, **dict(zip(("lr", "beta1", "beta2", "eps"), setting))}
+        exact = by_sums(p, gradients[:t], *setting)
+        expect(student.adam_step, given, exact, f"{name}, step {t}", tol=1e-10)
+        before = exact
 
 
 WRONG: Wrong = {
-    "no correction for the start from 0": change("m / (1 - beta1**t)", "m", "v / (1 - beta2**t)", "v"),
+    "leaving out the correction for the start from 0": change("m / (1 - beta1**t)", "m", "v / (1 - beta2**t)", "v"),
     "correcting m alone": change("v / (1 - beta2**t)", "v"),
-    "eps inside the root": change("np.sqrt(v_hat) + eps", "np.sqrt(v_hat + eps)"),
+    "putting eps inside the root": change("np.sqrt(v_hat) + eps", "np.sqrt(v_hat + eps)"),
+    "adding eps to √v instead of √v̂": change(
+        "m_hat / (np.sqrt(v_hat) + eps)", "m_hat * np.sqrt(1 - beta2**t) / (np.sqrt(v) + eps)"
+    ),
     "leaving out eps": change("np.sqrt(v_hat) + eps", "np.sqrt(v_hat)"),
     "changing m in place": change("m = beta1 * m + (1 - beta1) * g", "m *= beta1; m += (1 - beta1) * g"),
     "changing p in place": change(
         "return p - lr * m_hat / (np.sqrt(v_hat) + eps), m, v",
         "p -= lr * m_hat / (np.sqrt(v_hat) + eps); return p, m, v",
     ),
-    "counting the steps from 0": change("beta1**t", "beta1**(t - 1 + 1e-12)", "beta2**t", "beta2**(t - 1 + 1e-12)"),
+    "counting the steps from 0": change("beta1**t", "beta1 ** (t - 1)", "beta2**t", "beta2 ** (t - 1)"),
     "exchanging the betas": change(
         "m = beta1 * m + (1 - beta1)",
         "m = beta2 * m + (1 - beta2)",
@@ -126,5 +142,5 @@ WRONG: Wrong = {
     "stepping up the gradient": change("p - lr", "p + lr"),
     "leaving out (1 − β)": change("(1 - beta1) * g\n", "g\n", "(1 - beta2) * g**2", "g**2"),
     "returning m̂ and v̂": change("+ eps), m, v", "+ eps), m_hat, v_hat"),
-    "plain gradient descent": change("lr * m_hat / (np.sqrt(v_hat) + eps)", "lr * g"),
+    "making a step of plain gradient descent": change("lr * m_hat / (np.sqrt(v_hat) + eps)", "lr * g"),
 }

@@ -17,6 +17,7 @@ In the lecture: page 7, the encoder and the decoder. Afterwards, look at scratch
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -63,13 +64,13 @@ HINTS = (
     squeezed between −1 and 1?""",
     """W of a layer: rng.normal(size=(n_in, n_out)) / √n_in. Forward: x = np.tanh(x @ W + b) for all layers but the
     last.""",
-    """for W, b in layers[:-1]: x = np.tanh(x @ W + b); then W, b = layers[-1], and return x @ W + b. Use np.tanh, which
+    """for W, b in layers[:-1]: x = np.tanh(x @ W + b); then W, b = layers[-1]; return x @ W + b. Use np.tanh, which
     works on Tensors too.""",
 )
 
 EXPLANATION = """
 The check trains yours on XOR, which no straight line can do. If all weights start from 0, the gradients of all hidden
-units are equal, and 0 for the first layer: nothing ever learns. Without the nonlinearity the layers are one matrix
+units are equal, here even 0: only the last bias ever learns. Without the nonlinearity the layers are one matrix
 product. With weights of standard deviation 1, a layer of 400 inputs makes numbers of size 20, tanh is flat there, and
 the gradient is nearly 0: that is why the size of the first weights depends on the number of inputs.
 """
@@ -79,7 +80,7 @@ XOR = np.array([[0.0], [1.0], [1.0], [0.0]])
 
 
 def check(student: Student) -> None:
-    """The forward pass by hand, for one to four layers; the start, with a large layer for its spread; then XOR."""
+    """The forward pass by hand, for one to four layers; the start, with large layers for their spread; then XOR."""
     start, forward = student.init_mlp, student.mlp
     rng = np.random.default_rng(7)
     for sizes in ([2, 3, 3, 2], [3, 4], [2, 4, 1], [4, 2, 2, 5, 3]):
@@ -91,23 +92,7 @@ def check(student: Student) -> None:
             h = h if i == len(layers) - 1 else 1 - 2 / (np.exp(2 * h) + 1)  # tanh
         expect(forward, {"layers": layers, "x": x}, h, f"sizes {sizes}")
 
-    case, sizes = "init_mlp([400, 300, 2])", [400, 300, 2]
-    made = call(start, {"sizes": sizes, "rng": np.random.default_rng(0)}, case)
-    shapes = [tuple(np.shape(part) for part in layer) for layer in made]
-    goal = [((400, 300), (300,)), ((300, 2), (2,))]
-    require(shapes == goal, "The shapes are wrong.", case, got=shapes, expected=goal)
-    first, bias = (np.asarray(part, dtype=float) for part in made[0])
-    problem = "Two weights of the first layer start equal: units that start equal stay equal."
-    require(len(np.unique(first)) == first.size, problem, case, got=first, expected="120,000 different numbers")
-    # Of 120,000 numbers the root mean square has a relative error of 1/√240,000 = 0.002, the mean one of 0.003 std.
-    spread, exact = float(np.sqrt(np.mean(first**2))), 1 / np.sqrt(400)
-    problem = "The weights of the first layer have the wrong standard deviation."
-    require(abs(spread / exact - 1) < 0.0125, problem, case, got=spread, expected=exact)
-    require(abs(np.mean(first)) < 0.02 * exact, "The mean is not 0.", case, got=float(np.mean(first)), expected=0.0)
-    equal(bias, np.zeros(300), f"{case}: the first bias")
-    other = call(start, {"sizes": sizes, "rng": np.random.default_rng(1)}, case)
-    problem = "Another rng gives the same weights: draw them from the rng that is given."
-    require(not np.array_equal(first, other[0][0]), problem, case, got="the same weights from two seeds")
+    check_start(start)
 
     case = "XOR, after 200 steps of Adam"
     made = call(start, {"sizes": [2, 8, 1], "rng": np.random.default_rng(7)}, case)
@@ -122,25 +107,61 @@ def check(student: Student) -> None:
     require(float(loss.data) < 0.01, problem, case, got=float(loss.data), expected="less than 0.01")
 
 
+def check_start(start: Callable[..., Any]) -> None:
+    """The shapes, the moments of the weights of two large layers, the biases, and that rng, and rng alone, is used."""
+    case, sizes = "init_mlp([400, 300, 200])", [400, 300, 200]
+    made = call(start, {"sizes": sizes, "rng": np.random.default_rng(0)}, case)
+    shapes = [tuple(np.shape(part) for part in layer) for layer in made]
+    goal = [((400, 300), (300,)), ((300, 200), (200,))]
+    require(shapes == goal, "The shapes are wrong.", case, got=shapes, expected=goal)
+    for i, (W, b) in enumerate(made):
+        of, w = f"{case}, layer {i + 1}", np.asarray(W, dtype=float)
+        problem = "Many weights of a layer start equal: units that start equal stay equal."
+        require(len(np.unique(w)) > 0.99 * w.size, problem, of, got=w, expected=f"{w.size:,} different numbers")
+        # Of 60,000 numbers the root mean square has a relative error of 1/√120,000 = 0.003, the mean one of 0.004 std,
+        # and the mean fourth power, 3 std⁴, one of √(96/60,000) std⁴ = 0.04 std⁴.
+        spread, exact = float(np.sqrt(np.mean(w**2))), 1 / np.sqrt(sizes[i])
+        problem = "The weights of a layer have the wrong standard deviation."
+        require(abs(spread / exact - 1) < 0.02, problem, of, got=spread, expected=exact)
+        require(abs(np.mean(w)) < 0.025 * exact, "The mean is not 0.", of, got=float(np.mean(w)), expected=0.0)
+        fourth = float(np.mean(w**4) / spread**4)
+        problem = (
+            "The weights are not normal: of a normal variable the mean fourth power is 3 times the variance squared."
+        )
+        require(abs(fourth - 3) < 0.3, problem, of, got=fourth, expected=3.0)
+        equal(np.asarray(b, dtype=float), np.zeros(sizes[i + 1]), f"{of}: the bias")
+    same, other = (call(start, {"sizes": sizes, "rng": np.random.default_rng(seed)}, case) for seed in (0, 1))
+    problem = "Another rng gives the same weights: draw them from the rng that is given."
+    require(not np.array_equal(made[0][0], other[0][0]), problem, case, got="the same weights from two seeds")
+    problem = "The same rng gives other weights when it is asked again: draw them from the rng that is given."
+    mistake = "drawing from np.random instead of rng"
+    require(np.array_equal(made[0][0], same[0][0]), problem, case, got=same[0][0], expected=made[0][0], mistake=mistake)
+
+
 WRONG: Wrong = {
     "starting from zeros": change("rng.normal(size=(n_in, n_out))", "np.zeros((n_in, n_out))"),
     "starting from one constant": change("rng.normal(size=(n_in, n_out))", "np.ones((n_in, n_out))"),
-    "weights of standard deviation 1, whatever the number of inputs": change(" / np.sqrt(n_in)", ""),
+    "drawing weights of standard deviation 1, whatever the number of inputs": change(" / np.sqrt(n_in)", ""),
     "dividing by n_in instead of its root": change("np.sqrt(n_in)", "n_in"),
     "dividing by the root of the number of outputs": change("np.sqrt(n_in)", "np.sqrt(n_out)"),
-    "weights from 0 to 1 instead of normal ones": change(
+    "drawing weights from 0 to 1 instead of normal ones": change(
         "rng.normal(size=(n_in, n_out))", "rng.random(size=(n_in, n_out))"
     ),
-    "a generator of its own": change("rng.normal(size=(n_in", "np.random.default_rng(0).normal(size=(n_in"),
-    "random biases": change("np.zeros(n_out)", "rng.normal(size=n_out)"),
-    "W with the outputs first": change("size=(n_in, n_out)", "size=(n_out, n_in)"),
-    "no nonlinearity": change("np.tanh(x @ W + b)", "x @ W + b"),
-    "a nonlinearity after the last layer too": change("return x @ W + b", "return np.tanh(x @ W + b)"),
-    "no nonlinearity after the first layer": change(
+    "drawing from np.random instead of rng": change("rng.normal(size=(n_in", "np.random.normal(size=(n_in"),
+    "drawing uniform weights of the right standard deviation": change(
+        "rng.normal(size=(n_in, n_out))", "rng.uniform(-(3**0.5), 3**0.5, size=(n_in, n_out))"
+    ),
+    "dividing by the root of the first size in all layers": change("np.sqrt(n_in)", "np.sqrt(sizes[0])"),
+    "making a generator of its own": change("rng.normal(size=(n_in", "np.random.default_rng(0).normal(size=(n_in"),
+    "drawing random biases": change("np.zeros(n_out)", "rng.normal(size=n_out)"),
+    "giving W the outputs first": change("size=(n_in, n_out)", "size=(n_out, n_in)"),
+    "leaving out the nonlinearity": change("np.tanh(x @ W + b)", "x @ W + b"),
+    "putting a nonlinearity after the last layer too": change("return x @ W + b", "return np.tanh(x @ W + b)"),
+    "leaving out the nonlinearity after the first layer": change(
         "for W, b in layers[:-1]:\n        x = np.tanh(x @ W + b)",
         "for i, (W, b) in enumerate(layers[:-1]):\n        x = np.tanh(x @ W + b) if i else x @ W + b",
     ),
     "leaving out the biases": change("np.tanh(x @ W + b)", "np.tanh(x @ W)", "return x @ W + b", "return x @ W"),
-    "the sigmoid for tanh": change("np.tanh(x @ W + b)", "1 / (1 + np.exp(-(x @ W + b)))"),
-    "relu for tanh": change("np.tanh(x @ W + b)", "np.maximum(x @ W + b, 0)"),
+    "taking the sigmoid for tanh": change("np.tanh(x @ W + b)", "1 / (1 + np.exp(-(x @ W + b)))"),
+    "taking relu for tanh": change("np.tanh(x @ W + b)", "np.maximum(x @ W + b, 0)"),
 }

@@ -46,9 +46,10 @@ HINTS = (
 
 EXPLANATION = """
 Nothing is exponentiated but the variance, so the result is right also where the density itself is 0 in floating
-point: in 784 dimensions every density is. The term logvar is what keeps a learned variance from growing without end;
-who leaves it out, or calls log σ² log σ, still gets a loss that falls. log 2π is a constant, and matters as soon as
-two models are compared: log p(x) has a true value, and only the whole expression integrates to 1.
+point: in 784 dimensions that of N(0, I) is below 10⁻³¹² even at its mean. The term logvar is what keeps a learned
+variance from growing without end; who leaves it out, or calls log σ² log σ, still gets a loss that falls. log 2π is a
+constant, and matters as soon as two models are compared: log p(x) has a true value, and only the whole expression
+integrates to 1.
 """
 
 
@@ -82,7 +83,7 @@ WRONG: Wrong = {
     ),
     "leaving out log 2π": change("np.log(2 * np.pi) + ", ""),
     "leaving out the logarithm of the variance": change(" + logvar", ""),
-    "the wrong sign of the logarithm of the variance": change(" + logvar", " - logvar"),
+    "giving the logarithm of the variance the wrong sign": change(" + logvar", " - logvar"),
     "dividing the squared distance by the standard deviation": change("np.exp(logvar)", "np.exp(logvar / 2)"),
     "multiplying the squared distance by the variance instead of dividing": change("/ np.exp", "* np.exp"),
     "leaving out the ½": change("-0.5 * ", "-1.0 * "),

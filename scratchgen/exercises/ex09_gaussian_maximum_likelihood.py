@@ -62,7 +62,7 @@ def log_likelihood(x: np.ndarray, mean: np.ndarray, var: np.ndarray) -> float:
 
 
 def check(student: Student) -> None:
-    """Against NumPy's var: three rows; then 2, 4 and 5 dimensions; and far from 0, where E x² − (E x)² cancels."""
+    """Against NumPy's var: three rows; then 2, 4 and 5 dimensions; far from 0, where E x² − (E x)² cancels; many."""
     rng = np.random.default_rng(9)
     cases = {"three rows, 2 dimensions": np.array([[0.0, 1.0], [1.0, 3.0], [5.0, -1.0]])}
     for rows, dims in ((6, 4), (3, 5), (5, 2)):
@@ -70,6 +70,7 @@ def check(student: Student) -> None:
             rng.normal(size=dims), rng.uniform(0.5, 2, dims), (rows, dims)
         )
     cases["4 rows around 10,000,000"] = 1e7 + np.array([[0.1, 1.2], [1.3, 3.1], [3.7, -2.3], [-2.6, 0.4]])
+    cases["1,000 rows, 3 dimensions"] = rng.normal(size=(1000, 3))
     for case, x in cases.items():
         mean, var = np.sum(x, axis=0) / len(x), np.var(x, axis=0)
         expect(student.fit_gaussian, {"x": x}, (mean, var, log_likelihood(x, mean, var)), case)
@@ -83,6 +84,14 @@ def squares_first(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         return mean, var, float(-0.5 * np.sum(np.log(2 * np.pi * var) + 1))
 
 
+def densities_first(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """The logarithm of the product of all densities."""
+    mean, var = np.mean(x, axis=0), np.var(x, axis=0)
+    density = np.exp(-((x - mean) ** 2) / (2 * var)) / np.sqrt(2 * np.pi * var)
+    with np.errstate(all="ignore"):
+        return mean, var, float(np.log(np.prod(density)) / len(x))
+
+
 WRONG: Wrong = {
     "dividing by n − 1, as for an unbiased variance": change(
         "np.mean((x - mean) ** 2, axis=0)", "np.sum((x - mean) ** 2, axis=0) / (len(x) - 1)"
@@ -93,12 +102,13 @@ WRONG: Wrong = {
     "averaging over the dimensions instead of the rows": change(
         "np.mean(x, axis=0)", "np.mean(x, axis=1)", "(x - mean) ** 2, axis=0", "(x.T - mean) ** 2, axis=0"
     ),
-    "one variance for all dimensions": change("(x - mean) ** 2, axis=0", "(x - mean) ** 2 + 0 * mean, keepdims=True"),
+    "taking one variance for all dimensions": change("(x - mean) ** 2, axis=0", "(x - mean) ** 2"),
     "summing the squares instead of averaging them": change("np.mean((x", "np.sum((x"),
     "not taking off the mean": change("(x - mean) ** 2", "x ** 2"),
-    "the median for the mean": change("np.mean(x, axis=0)", "np.median(x, axis=0)"),
+    "taking the median for the mean": change("np.mean(x, axis=0)", "np.median(x, axis=0)"),
     "computing E x² − (E x)², whose digits cancel": squares_first,
-    "the log-likelihood of all rows instead of one": change("-0.5 * np.sum(", "-0.5 * len(x) * np.sum("),
+    "returning the log-likelihood of all rows, not their mean": change("-0.5 * np.sum(", "-0.5 * len(x) * np.sum("),
+    "multiplying the densities of all rows, which underflows to 0": densities_first,
     "averaging the log-likelihood over the dimensions": change("np.sum(np.log", "np.mean(np.log"),
     "leaving out the squared distances, which average to 1": change(" + 1)", ")"),
     "leaving out log 2π": change("2 * np.pi * var", "var"),

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scratchgen.exercises.kit import Student, Wrong, change, expect
+from scratchgen.exercises.kit import Student, Wrong, change, equal, expect
 
 
 def bernoulli_log_prob(x: np.ndarray, logits: np.ndarray) -> np.ndarray:
@@ -43,15 +43,15 @@ HINTS = (
     """log sigmoid(l) = −log(1 + e^−l) = l − log(1 + e^l), and log(1 − sigmoid(l)) = −log(1 + e^l). In one line for
     both: x l − log(1 + e^l).""",
     """log(1 + e^l) overflows for large l; np.logaddexp(0, l) computes log(e⁰ + e^l) without. Then sum
-    x * logits − np.logaddexp(0, logits) over axis 1.""",
+    x * logits - np.logaddexp(0, logits) over axis 1.""",
 )
 
 EXPLANATION = """
 sigmoid(40) is 1 in double precision: 1 − sigmoid(40) is 0, and its logarithm −∞. So the probability must never be
 computed on the way to its logarithm. Clipping it to [1e-7, 1 − 1e-7], as many programs do, hides the infinity and
-gives another wrong answer: no pixel costs more than 16 nats then, however wrong the network is, and the gradient
-there is 0, so it does not learn from its worst mistakes. x l − softplus(l) is exact for all l, and its slope x −
-sigmoid(l) never dies.
+gives another wrong answer: no pixel costs more than 16.2 nats then, however wrong the network is, and the gradient
+there is 0, so it does not learn from its worst mistakes. x l − log(1 + e^l) is right to rounding for all l, and its
+slope x − sigmoid(l) is near ±1 where the network is very wrong.
 """
 
 
@@ -62,12 +62,13 @@ def one_pixel(x: int, logit: float) -> float:
 
 
 def check(student: Student) -> None:
-    """Pixel by pixel; logits of ±40 and ±1000, where the sigmoid is 0 or 1; and the sum over all images is 1."""
+    """Pixel by pixel; logits of ±15; ±40 and ±1000, where the sigmoid is 0 or 1; Σ P = 1 over all images."""
     rng = np.random.default_rng(10)
     cases = {"one image, 3 pixels": (np.array([[1, 0, 1]]), np.array([[0.5, 2.0, -1.5]]))}
     for rows, dims in ((3, 4), (2, 5), (4, 2)):
         drawn = rng.integers(0, 2, (rows, dims)), rng.normal(scale=2, size=(rows, dims))
         cases[f"{rows} images, {dims} pixels"] = drawn
+    cases["logits ±15"] = np.array([[1, 0], [1, 0]]), np.array([[15.0, -15.0], [-15.0, 15.0]])
     cases["logits ±40"] = np.array([[1, 0], [1, 0]]), np.array([[40.0, -40.0], [-40.0, 40.0]])
     cases["logits ±1000"] = np.array([[1, 0], [1, 1], [0, 0]]), np.array([[1e3, -1e3], [-1e3, 1e3], [1e3, 0.0]])
     for case, (x, logits) in cases.items():
@@ -78,7 +79,8 @@ def check(student: Student) -> None:
     logits = np.tile(rng.normal(size=4), (16, 1))
     given = {"x": images, "logits": logits}
     exact = np.array([sum(map(one_pixel, row, logits[0])) for row in images.tolist()])
-    expect(student.bernoulli_log_prob, given, exact, "all 16 images of 4 pixels")
+    got = expect(student.bernoulli_log_prob, given, exact, "all 16 images of 4 pixels")
+    equal(np.sum(np.exp(got)), 1.0, "the sum of the probabilities of all 16 images")
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
@@ -99,14 +101,17 @@ WRONG: Wrong = {
     "clipping the probabilities to [1e-7, 1 − 1e-7]": lambda x, logits: by_probabilities(x, logits, least=1e-7),
     "adding 1e-8 inside the logarithm": lambda x, logits: by_probabilities(x, logits, inside=1e-8),
     "computing log(1 + e^l), which overflows": change("np.logaddexp(0, logits)", "np.log(1 + np.exp(logits))"),
+    "taking l itself for log(1 + e^l) where l is above 10": lambda x, logits: np.sum(
+        x * logits - np.where(logits > 10, logits, np.log1p(np.exp(np.minimum(logits, 10)))), axis=1
+    ),
     "clipping the logits to ±30": lambda x, logits: bernoulli_log_prob(x, np.clip(logits, -30, 30)),
     "exchanging 0 and 1": change("x * logits", "(1 - x) * logits"),
-    "the probability of 1, whatever x is": change("x * logits", "logits"),
+    "taking log P(x = 1), whatever x is": change("x * logits", "logits"),
     "taking the logits for probabilities": lambda x, logits: np.sum(
         x * np.log(np.abs(logits)) + (1 - x) * np.log(np.abs(1 - logits)), axis=1
     ),
-    "the negative log-probability": lambda x, logits: -bernoulli_log_prob(x, logits),
-    "the squared error of the sigmoid": lambda x, logits: -np.sum((x - sigmoid(logits)) ** 2, axis=1),
+    "returning the negative log-probability": lambda x, logits: -bernoulli_log_prob(x, logits),
+    "taking the squared error of the sigmoid": lambda x, logits: -np.sum((x - sigmoid(logits)) ** 2, axis=1),
     "averaging over the pixels instead of summing": change("np.sum(", "np.mean("),
     "summing over the batch too": change(", axis=1", ""),
     "not summing over the pixels": change("np.sum(", "(", ", axis=1", ""),

@@ -50,8 +50,8 @@ EXPLANATION = """
 With e^logvar for σ the spread is right only where it is 1: there the error hides, and at the start of training it often
 is near 1. The check sends a gradient back through z: it reaches the mean as it is, and logvar as ½ σ η of it. Where z
 is cut loose from the graph (by .data, or by drawing inside), the encoder would learn from the KL term alone, and soon
-all q(z|x) would be the prior. This is the estimator with the smallest noise that most models can have; it needs a
-continuous z, and a decoder with a derivative.
+all q(z|x) would be the prior. The trick needs a continuous z, and a decoder with a derivative; exercise 13 does
+without both, at the price of more noise.
 """
 
 

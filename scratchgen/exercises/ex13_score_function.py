@@ -52,16 +52,16 @@ HINTS = (
     """Two parts: the score ∇_ϕ log q(z) of each draw, a (K, D) array; and the weight f(z_k) − b_k of each draw,
     (K,).""",
     """For one bit log q(z) = z ϕ − log(1 + e^ϕ), so the score is z − sigmoid(ϕ). And b_k = (Σ_j f_j − f_k)/(K − 1).""",
-    """weight = f − (f.sum() − f)/(len(f) − 1); the result is weight[:, None] * score.""",
+    """weight = f - (f.sum() - f)/(len(f) - 1); the result is weight[:, None] * score.""",
 )
 
 EXPLANATION = """
 The check averages the mean of your terms over every possible set of draws, weighted by its probability: that is the
 exact gradient, to rounding. If the baseline of draw k contains f(z_k) itself, it depends on z_k, and (1) no longer
 holds: all estimates then are (K − 1)/K of what they should be. Nothing of f is known but its values; it might be a
-game. That is why the noise is larger than that of z = μ + σ η, which uses the slope of f. Without a baseline it would
-be larger still: add 1000 to f, and only the one with a baseline does not notice. (In the mean of the terms, with this
-baseline, the weights sum to 0, so that the sigmoid drops out of the score.)
+game. That is why the noise is usually larger than that of z = μ + σ η, which uses the slope of f. Without a baseline it
+can be far larger still: add 1000 to f, and only the one with a baseline does not notice. (In the mean of the terms,
+with this baseline, the weights sum to 0, so that the sigmoid drops out of the score.)
 """
 
 
@@ -81,7 +81,7 @@ def check(student: Student) -> None:
     """By hand, for 2, 4 and 5 bits; then its average over all sets of draws, which is the exact gradient."""
     estimate = student.score_function_gradient
     names = ("logits", "z", "f")
-    one = np.array([0.5, -1.0]), np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), np.array([2.0, -1.0, 0.5])
+    one = np.array([0.5, -1.0]), np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), np.array([2.0, -1.0, 1.5])
     expect(estimate, dict(zip(names, one)), by_loops(*one), "3 draws of 2 bits")
     rng = np.random.default_rng(13)
     for K, D in ((2, 4), (6, 5), (4, 2), (5, 1)):
@@ -105,16 +105,16 @@ def check(student: Student) -> None:
 
 
 WRONG: Wrong = {
-    "a baseline with the draw's own f in it, which is biased": change("(np.sum(f) - f) / (K - 1)", "np.mean(f)"),
-    "no baseline": change("(f - baseline)", "f"),
+    "taking a baseline with the draw's own f in it, which is biased": change("(np.sum(f) - f) / (K - 1)", "np.mean(f)"),
+    "leaving out the baseline": change("(f - baseline)", "f"),
     "adding the baseline": change("f - baseline", "f + baseline"),
     "dividing the sum of the others by K": change("/ (K - 1)", "/ K"),
-    "the pathwise gradient, as if z had a derivative": lambda logits, z, f: (
+    "taking the pathwise gradient, as if z had a derivative": lambda logits, z, f: (
         f[:, None] * np.exp(-logits) / (1 + np.exp(-logits)) ** 2
     ),
-    "the opposite sign of the score": change("z - 1 /", "1 /", "np.exp(-logits))", "np.exp(-logits)) - z"),
+    "giving the score the opposite sign": change("z - 1 /", "1 /", "np.exp(-logits))", "np.exp(-logits)) - z"),
     "taking the logits for probabilities": change("1 / (1 + np.exp(-logits))", "logits"),
-    "the score in the probabilities instead of the logits": change(
+    "taking the score in the probabilities instead of the logits": change(
         "z - 1 / (1 + np.exp(-logits))",
         "(z - 1 / (1 + np.exp(-logits))) / (np.exp(-logits) / (1 + np.exp(-logits)) ** 2)",
     ),

@@ -58,14 +58,14 @@ HINTS = (
     and KL from the standard normal prior (exercise 11). Write each on a line of its own, with its shape.""",
     """z = mean + e^(logvar/2) eps has shape (K, B, L), so decode(z) has (K, B, D). log p(x|z) sums over D: (K, B). Its
     average over K is (B,). KL = ½ Σ_l (e^logvar + mean² − 1 − logvar) is (B,).""",
-    """return np.mean(log_likelihood, axis=0) − kl, where log_likelihood is −½ times the sum over the last axis of
-    log 2π + logvar_x + (x − decode(z))²/e^logvar_x.""",
+    """return np.mean(log_likelihood, axis=0) - kl, where log_likelihood is −½ times the sum over the last axis of
+    np.log(2 * np.pi) + logvar_x + (x - decode(z))**2 / np.exp(logvar_x).""",
 )
 
 EXPLANATION = """
 In the check the decoder is linear, so log p(x) and the posterior are known. There the bound is exactly log p(x) −
 KL(q ‖ posterior): it touches log p(x) where q is the posterior. An ELBO that is above log p(x) is no bound, and has
-an error that is worth finding: most often a mean for one of the sums. Mean squared error for −log p(x|z) is another:
+an error that is worth finding: perhaps a mean for one of the sums. Mean squared error for −log p(x|z) is another:
 it is a Gaussian of some variance that nobody chose, so the balance of the two terms is arbitrary, and two models can
 no longer be compared.
 """
@@ -81,6 +81,15 @@ class Linear:
     def decode(self, z: np.ndarray) -> np.ndarray:
         """The mean of x."""
         return z @ self.W.T + self.b
+
+    def shown_decode(self) -> Callable[[np.ndarray], np.ndarray]:
+        """The same, by a name that tells the learner what it computes."""
+
+        def decode(z: np.ndarray) -> np.ndarray:
+            return self.decode(z)
+
+        decode.__name__ = f"z @ {self.W.T.tolist()} + {self.b.tolist()}"
+        return decode
 
     def posterior_mean(self, x: np.ndarray) -> np.ndarray:
         """Of p(z|x), for each row."""
@@ -108,12 +117,20 @@ def check(student: Student) -> None:
     def hold(model: Linear, x: np.ndarray, mean: np.ndarray, logvar: np.ndarray, exact: np.ndarray, case: str) -> None:
         signs = np.array(list(product((-1.0, 1.0), repeat=mean.shape[1])))  # (2^L, L)
         eps = np.repeat(signs[:, None], len(x), axis=1)
-        given = {"x": x, "mean": mean, "logvar": logvar, "eps": eps, "decode": model.decode, "logvar_x": model.logvar_x}
+        given = {
+            "x": x,
+            "mean": mean,
+            "logvar": logvar,
+            "eps": eps,
+            "decode": model.shown_decode(),
+            "logvar_x": model.logvar_x,
+        }
         expect(student.elbo, given, exact, case)
 
     rng = np.random.default_rng(14)
-    for rows, dims, latent in ((1, 3, 2), (3, 4, 1), (2, 5, 3), (4, 2, 2)):
-        model = Linear(rng.normal(size=(dims, latent)), rng.normal(size=dims), float(rng.normal()))
+    for rows, dims, latent in ((1, 2, 3), (3, 4, 1), (2, 5, 3), (4, 2, 2)):
+        W, b = rng.normal(size=(dims, latent)).round(1), rng.normal(size=dims).round(1)
+        model = Linear(W, b, round(rng.normal(), 1))
         x, mean, logvar = (rng.normal(size=(rows, n)) for n in (dims, latent, latent))
         exact = model.log_p(x) - model.gap(x, mean, logvar)
         hold(model, x, mean, logvar, exact, f"{rows} rows, {dims} dimensions, {latent} latent")
@@ -128,17 +145,21 @@ def check(student: Student) -> None:
 WRONG: Wrong = {
     "adding KL instead of subtracting it": change("axis=0) - kl", "axis=0) + kl"),
     "leaving out KL": change("axis=0) - kl", "axis=0)"),
-    "a beta of ½ in front of KL": change("axis=0) - kl", "axis=0) - 0.5 * kl"),
-    "a beta of 2 in front of KL": change("axis=0) - kl", "axis=0) - 2 * kl"),
+    "putting a beta of ½ in front of KL": change("axis=0) - kl", "axis=0) - 0.5 * kl"),
+    "putting a beta of 2 in front of KL": change("axis=0) - kl", "axis=0) - 2 * kl"),
     "decoding the mean instead of z": change("decode(z)", "decode(mean + 0 * z)"),
-    "the mean squared error for −log p(x|z)": change(
+    "taking the mean squared error for −log p(x|z)": change(
         "-0.5 * np.sum(np.log(2 * np.pi) + logvar_x + squared_error,", "-np.mean((x - decode(z)) ** 2,"
     ),
-    "the sum of squared errors for −log p(x|z)": change(
+    "taking the sum of squared errors for −log p(x|z)": change(
         "-0.5 * np.sum(np.log(2 * np.pi) + logvar_x + squared_error,", "-np.sum((x - decode(z)) ** 2,"
     ),
     "averaging KL over the latent dimensions instead of summing": change("kl = 0.5 * np.sum(", "kl = 0.5 * np.mean("),
     "averaging log p(x|z) over the dimensions of x": change("-0.5 * np.sum(", "-0.5 * np.mean("),
+    "using the first draw only": change("np.mean(log_likelihood, axis=0)", "log_likelihood[0]"),
+    "averaging p(x|z) over the draws before its logarithm": change(
+        "np.mean(log_likelihood, axis=0)", "np.log(np.mean(np.exp(log_likelihood), axis=0))"
+    ),
     "summing over the draws instead of averaging": change("np.mean(log_likelihood", "np.sum(log_likelihood"),
     "taking e^logvar for the standard deviation of z": change("0.5 * logvar)", "logvar)"),
     "taking logvar_x for the logarithm of the standard deviation": change(
@@ -146,12 +167,14 @@ WRONG: Wrong = {
     ),
     "leaving out log 2π": change("np.log(2 * np.pi) + ", ""),
     "leaving out the variance of x": change("logvar_x + ", "", " / np.exp(logvar_x)", ""),
-    "the negative ELBO, a loss": change("np.mean(log_likelihood, axis=0) - kl", "kl - np.mean(log_likelihood, axis=0)"),
+    "returning the negative ELBO, a loss": change(
+        "np.mean(log_likelihood, axis=0) - kl", "kl - np.mean(log_likelihood, axis=0)"
+    ),
     "averaging over the batch": change(
         "return np.mean(log_likelihood, axis=0) - kl", "return np.mean(np.mean(log_likelihood, axis=0) - kl)"
     ),
-    "KL(p ‖ q) instead of KL(q ‖ p)": change(
+    "taking KL(p ‖ q) instead of KL(q ‖ p)": change(
         "np.exp(logvar) + mean**2 - 1 - logvar", "(1 + mean**2) / np.exp(logvar) - 1 + logvar"
     ),
-    "the −1 missing in KL": change(" - 1 - logvar", " - logvar"),
+    "leaving out the −1 in KL": change(" - 1 - logvar", " - logvar"),
 }

@@ -59,20 +59,19 @@ HINTS = (
     number makes them harmless? Each image needs its own.""",
     """With m = max_k log w_k:  log Σ_k w_k = m + log Σ_k e^(log w_k − m). The largest term is e⁰ = 1, so the sum
     neither overflows nor vanishes. And log(1/K Σ) = log Σ − log K.""",
-    """m = np.max(log_w, axis=0); the bound is m + np.log(np.mean(np.exp(log_w − m), axis=0)). For the weights, divide
-    np.exp(log_w − m) by its sum over axis 0.""",
+    """m = np.max(log_w, axis=0); the bound is m + np.log(np.mean(np.exp(log_w - m), axis=0)). For the weights, divide
+    np.exp(log_w - m) by its sum over axis 0.""",
 )
 
 EXPLANATION = """
-L_1 is the ELBO's integrand, and L_K rises with K, on average, towards log p(x). The mean of log w, however many
-draws, stays the ELBO. Without log K the "bound" rises by log K for nothing: with K = 5000 by 8.5 nats, more than the
-difference between many published models. The largest weight of the whole batch is no use as m: an image that is 1000
-nats less likely than another would get weights of 0.
+L_1 is the ELBO's integrand, and L_K rises with K, on average, towards log p(x). The mean of log w, however many draws,
+stays the ELBO. Without log K the "bound" rises by log K for nothing: with K = 5000 by 8.5 nats. The largest weight of
+the whole batch is no use as m: an image that is 1000 nats less likely than another would get weights of 0.
 """
 
 
 def check(student: Student) -> None:
-    """Against sums of weights that can be exponentiated; shifted by −2000 and differently for each image; with −∞."""
+    """Against sums of weights that can be exponentiated; shifted by −2000, by image, within one; with −∞."""
     rng = np.random.default_rng(15)
     for K, B in ((3, 2), (2, 4), (6, 5), (1, 3)):
         w = rng.uniform(0.1, 5, (K, B))
@@ -88,6 +87,10 @@ def check(student: Student) -> None:
         log_w = np.log(w) + shift
         expect(student.iwae_bound, {"log_w": log_w}, np.log(sum(w) / 2) + shift, case, tol=1e-12)
         expect(student.normalised_weights, {"log_w": log_w}, w / sum(w), case)
+    apart = np.array([[-1000.0, 0.0], [1000.0, -2000.0], [0.0, 0.0]])
+    case = "the weights of one image differ by e^1000 and more"
+    expect(student.iwae_bound, {"log_w": apart}, np.array([1000 - np.log(3), np.log(2 / 3)]), case)
+    expect(student.normalised_weights, {"log_w": apart}, np.array([[0, 0.5], [1, 0], [0, 0.5]]), case)
     some = np.array([[-np.inf, 0.0], [0.0, -np.inf], [0.0, -1000.0]])
     expect(student.iwae_bound, {"log_w": some}, np.log([2 / 3, 1 / 3]), "some weights are 0")
     expect(student.normalised_weights, {"log_w": some}, np.array([[0, 1], [0.5, 0], [0.5, 0.0]]), "some weights are 0")
@@ -101,13 +104,17 @@ WRONG: Wrong = {
     "taking off the largest log-weight of the whole batch": change(
         "largest = np.max(log_w, axis=0)", "largest = np.max(log_w)"
     ),
+    "taking off the mean log-weight instead of the largest": change(
+        "largest = np.max(log_w, axis=0)", "largest = np.mean(log_w, axis=0)"
+    ),
     "not putting the largest log-weight back": change("largest + np.log", "np.log"),
-    "the largest log-weight alone": {"iwae_bound": lambda log_w: np.max(log_w, axis=0)},
+    "taking the largest log-weight alone": {"iwae_bound": lambda log_w: np.max(log_w, axis=0)},
     "averaging over the images instead of the draws": {"iwae_bound": lambda log_w: iwae_bound(log_w.T)},
     "summing over the batch too": {"iwae_bound": lambda log_w: np.sum(iwae_bound(log_w))},
     "normalising by weights that are exponentiated as they are": {
         "normalised_weights": lambda log_w: np.exp(log_w) / np.sum(np.exp(log_w), axis=0)
     },
+    "taking off the mean log-weight, in the weights": change("np.max(log_w, axis=0))\n", "np.mean(log_w, axis=0))\n"),
     "normalising over the images": {"normalised_weights": lambda log_w: normalised_weights(log_w.T).T},
     "normalising over draws and images together": change("np.sum(scaled, axis=0)", "np.sum(scaled)"),
     "normalising the log-weights": {"normalised_weights": lambda log_w: log_w / np.sum(log_w, axis=0)},

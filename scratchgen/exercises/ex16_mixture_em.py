@@ -58,7 +58,7 @@ HINTS = (
     """log r_ik = log_joint_ik − log Σ_j e^(log_joint_ij), where log_joint = log w_k + log N(x_i; μ_k, σ_k²). The last
     term is log p(x_i), and scipy.special.logsumexp computes it. Then (2) and (3) are weighted means with the weights
     r.""",
-    """r = np.exp(log_joint − log_p[:, None]); n = r.sum(0); means = r.T @ x / n[:, None]; then the variances with these
+    """r = np.exp(log_joint - log_p[:, None]); n = r.sum(0); means = r.T @ x / n[:, None]; then the variances with these
     new means; weights n / len(x).""",
 )
 
@@ -121,7 +121,7 @@ WRONG: Wrong = {
     "normalising the responsibilities over the points": change(
         "np.exp(log_joint - log_p[:, None])", "np.exp(log_joint - logsumexp(log_joint, axis=0))"
     ),
-    "the old means in the variances": change(
+    "taking the old means in the variances": change(
         "(x[:, None] - means) ** 2, axis=0)",
         "from_means * old, axis=0)",
         "from_means = (",
@@ -132,17 +132,22 @@ WRONG: Wrong = {
         "r = np.exp(log_joint - log_p[:, None])", "r = np.eye(len(weights))[np.argmax(log_joint, axis=1)] + 1e-300"
     ),
     "dividing by n instead of n_k": change("means = r.T @ x / n", "means = r.T @ x / len(x)"),
-    "standard deviations for variances in the density": change(
+    "taking the variances for standard deviations in the density": change(
         "** 2 / variances", "** 2 / variances**2", "np.log(2 * np.pi * variances)", "np.log(2 * np.pi * variances**2)"
     ),
     "returning standard deviations": change("means, variances, float", "means, np.sqrt(variances), float"),
     "returning n_k for the weights": change("n[:, 0] / len(x)", "n[:, 0]"),
-    "the log-likelihood of all points instead of their mean": change("np.mean(log_p)", "np.sum(log_p)"),
-    "densities that are computed before their logarithm, and underflow": change(
+    "keeping the weights as they were": change("n[:, 0] / len(x)", "weights"),
+    "returning the log-likelihood of the new parameters": lambda x, *given: (
+        *em_step(x, *given)[:3],
+        em_step(x, *em_step(x, *given)[:3])[3],
+    ),
+    "returning the log-likelihood of all points instead of their mean": change("np.mean(log_p)", "np.sum(log_p)"),
+    "computing densities before their logarithm, so that they underflow": change(
         "logsumexp(log_joint, axis=1)", "np.log(np.sum(np.exp(log_joint), axis=1))"
     ),
     "leaving out the determinant, log σ²": change("np.log(2 * np.pi * variances)", "np.log(2 * np.pi)"),
-    "one variance for all dimensions": change(
+    "taking one variance for all dimensions": change(
         "variances = np.sum(",
         "variances = 0 * means + np.mean(np.sum(",
         "axis=0) / n\n",
