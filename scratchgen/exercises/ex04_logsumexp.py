@@ -98,7 +98,7 @@ WRONG: Wrong = {
     "taking off the largest x of the whole array": change(
         "m = np.max(x, axis=1)\n", "m = np.full(len(x), np.max(x))\n"
     ),
-    "taking off the mean of the row instead of its largest x": change(
+    "taking off the mean of the row, or another number below its largest": change(
         "m = np.max(x, axis=1)\n", "m = np.mean(x, axis=1)\n"
     ),
     "not adding the largest x again": change("return m + np.log", "return np.log"),
@@ -115,7 +115,7 @@ WRONG: Wrong = {
         "logsumexp_rule": lambda g, x: g[:, None] * np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)
     },
     "taking off the largest x of the whole array, in the rule": change("np.max(x, axis=1, keepdims=True)", "np.max(x)"),
-    "taking off the mean of the row, in the rule": change(
+    "taking off the mean of the row, or another number below its largest, in the rule": change(
         "np.max(x, axis=1, keepdims=True)", "np.mean(x, axis=1, keepdims=True)"
     ),
     "taking the gradient of the maximum": {

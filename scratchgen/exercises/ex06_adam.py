@@ -87,7 +87,7 @@ def check(student: Student) -> None:
     """Three exact steps, first with round numbers, then for several settings and shapes, with an eps that shows."""
     rng = np.random.default_rng(6)
     round_numbers = [np.array(g) for g in ([4.0, 2.0], [-1.0, 3.0], [0.5, -2.0])]
-    three_steps(student, "round numbers", (0.5, 0.5, 0.75, 1.0), np.array([1.0, 2.0]), round_numbers)
+    three_steps(student, "round numbers", (0.5, 0.5, 0.96, 1.0), np.array([1.0, 2.0]), round_numbers)
     settings = {
         "large eps": (0.1, 0.8, 0.9, 0.3),
         "usual betas": (0.01, 0.9, 0.999, 1e-8),

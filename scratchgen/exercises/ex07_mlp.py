@@ -99,7 +99,10 @@ def check(student: Student) -> None:
     tensors = [tuple(Tensor(np.array(part, dtype=float), requires_grad=True) for part in layer) for layer in made]
     optimizer = Adam([part for layer in tensors for part in layer], lr=0.05)
     for _ in range(200):
-        loss = np.mean((call(forward, {"layers": tensors, "x": X}, case) - XOR) ** 2)
+        output = call(forward, {"layers": tensors, "x": X}, case)
+        problem = "No gradient flows through mlp: given Tensors, it must return a Tensor that was computed from them."
+        require(isinstance(output, Tensor) and output.requires_grad, problem, case, got=type(output).__name__)
+        loss = np.mean((output - XOR) ** 2)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -163,5 +166,6 @@ WRONG: Wrong = {
     ),
     "leaving out the biases": change("np.tanh(x @ W + b)", "np.tanh(x @ W)", "return x @ W + b", "return x @ W"),
     "taking the sigmoid for tanh": change("np.tanh(x @ W + b)", "1 / (1 + np.exp(-(x @ W + b)))"),
+    "taking the layers out of the list with pop": change("W, b = layers[-1]", "W, b = layers.pop()"),
     "taking relu for tanh": change("np.tanh(x @ W + b)", "np.maximum(x @ W + b, 0)"),
 }

@@ -90,6 +90,7 @@ WRONG: Wrong = {
     "leaving out the minus, so that it is the negative log-density": change("-0.5 * ", "0.5 * "),
     "averaging over the dimensions instead of summing": change("np.sum(", "np.mean("),
     "summing over the batch too": change(", axis=1", ""),
+    "averaging over the batch too": lambda *a: np.mean(gaussian_log_density(*a)),
     "not summing over the dimensions": change("np.sum(", "(", ", axis=1", ""),
     "returning the density instead of its logarithm": lambda *a: np.exp(gaussian_log_density(*a)),
     "taking the logarithm of the density, which underflows to 0": lambda *a: np.log(np.exp(gaussian_log_density(*a))),

@@ -114,5 +114,6 @@ WRONG: Wrong = {
     "taking the squared error of the sigmoid": lambda x, logits: -np.sum((x - sigmoid(logits)) ** 2, axis=1),
     "averaging over the pixels instead of summing": change("np.sum(", "np.mean("),
     "summing over the batch too": change(", axis=1", ""),
+    "averaging over the batch too": lambda *a: np.mean(bernoulli_log_prob(*a)),
     "not summing over the pixels": change("np.sum(", "(", ", axis=1", ""),
 }  # fmt: skip

@@ -95,6 +95,7 @@ WRONG: Wrong = {
     "dividing the squared distance by the variance of q": change("/ np.exp(logvar_p)", "/ np.exp(logvar_q)"),
     "not dividing the squared distance by the variance of p": change(" / np.exp(logvar_p)", ""),
     "summing over the batch too": change(", axis=1", ""),
+    "averaging over the batch too": lambda *a: np.mean(kl_gaussians(*a)),
     "summing over the batch instead of the dimensions": change("axis=1", "axis=0"),
     "not summing over the dimensions": change("np.sum(", "(", ", axis=1", ""),
     "taking p for the standard normal distribution": lambda mean_q, logvar_q, mean_p, logvar_p: kl_gaussians(

@@ -170,6 +170,9 @@ WRONG: Wrong = {
     "returning the negative ELBO, a loss": change(
         "np.mean(log_likelihood, axis=0) - kl", "kl - np.mean(log_likelihood, axis=0)"
     ),
+    "summing over the batch": change(
+        "return np.mean(log_likelihood, axis=0) - kl", "return np.sum(np.mean(log_likelihood, axis=0) - kl)"
+    ),
     "averaging over the batch": change(
         "return np.mean(log_likelihood, axis=0) - kl", "return np.mean(np.mean(log_likelihood, axis=0) - kl)"
     ),

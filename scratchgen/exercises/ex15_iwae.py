@@ -104,7 +104,7 @@ WRONG: Wrong = {
     "taking off the largest log-weight of the whole batch": change(
         "largest = np.max(log_w, axis=0)", "largest = np.max(log_w)"
     ),
-    "taking off the mean log-weight instead of the largest": change(
+    "taking off the mean log-weight, or another one below the largest": change(
         "largest = np.max(log_w, axis=0)", "largest = np.mean(log_w, axis=0)"
     ),
     "not putting the largest log-weight back": change("largest + np.log", "np.log"),
@@ -114,7 +114,9 @@ WRONG: Wrong = {
     "normalising by weights that are exponentiated as they are": {
         "normalised_weights": lambda log_w: np.exp(log_w) / np.sum(np.exp(log_w), axis=0)
     },
-    "taking off the mean log-weight, in the weights": change("np.max(log_w, axis=0))\n", "np.mean(log_w, axis=0))\n"),
+    "taking off the mean log-weight, or another one below the largest, in the weights": change(
+        "np.max(log_w, axis=0))\n", "np.mean(log_w, axis=0))\n"
+    ),
     "normalising over the images": {"normalised_weights": lambda log_w: normalised_weights(log_w.T).T},
     "normalising over draws and images together": change("np.sum(scaled, axis=0)", "np.sum(scaled)"),
     "normalising the log-weights": {"normalised_weights": lambda log_w: log_w / np.sum(log_w, axis=0)},

@@ -93,11 +93,11 @@ def by_loops(
 
 
 def check(student: Student) -> None:
-    """Against loops, for 2 points and further shapes; a point far from all means; and ten steps that never go down."""
+    """Against loops, for 3 points and further shapes; a point far from all means; and ten steps that never go down."""
     names = ("x", "weights", "means", "variances")
-    one = np.array([[0.5, 1.0], [2.0, -1.0]]), np.array([0.4, 0.6]), np.array([[0.0, 0.5], [1.0, -0.5]])
+    one = np.array([[0.5, 1.0], [2.0, -1.0], [1.0, 0.0]]), np.array([0.4, 0.6]), np.array([[0.0, 0.5], [1.0, -0.5]])
     first = (*one, np.array([[1.0, 2.0], [0.5, 1.5]]))
-    expect(student.em_step, dict(zip(names, first)), by_loops(*first), "2 points, 2 components")
+    expect(student.em_step, dict(zip(names, first)), by_loops(*first), "3 points, 2 components")
     rng = np.random.default_rng(16)
     for n, K, D in ((5, 3, 2), (6, 2, 4), (3, 4, 5), (4, 1, 1)):
         w = rng.dirichlet(np.ones(K))

@@ -117,7 +117,7 @@ def elbo_of(encoder: MLP, decoder: MLP, x: np.ndarray, eps: np.ndarray) -> tuple
 def check(student: Student) -> None:
     """Two steps of plain gradient descent, to rounding; then 300 of Adam: the ELBO rises, and z is used."""
     lr = 0.3
-    for B, D, L in ((3, 4, 2), (5, 2, 1), (2, 5, 3)):
+    for B, D, L in ((3, 4, 3), (5, 2, 1), (2, 5, 2)):
         rng = np.random.default_rng(17 + D)
         encoder, decoder = networks(D, L, rng)
         parameters = parameters_of(encoder, decoder)
@@ -168,13 +168,14 @@ WRONG: Wrong = {
     ),
     "decoding the mean instead of z": change("decoder(z)", "decoder(mean)"),
     "never clearing the gradients": change("optimizer.zero_grad()\n", "elbo = elbo * 1\n"),
-    "clearing the gradients between backward and step": change(
+    "clearing the gradients between backward and step, or stepping before backward": change(
         "optimizer.zero_grad()\n    (-elbo).backward()", "(-elbo).backward()\n    optimizer.zero_grad()"
     ),
     "stepping down the ELBO": change("(-elbo)", "elbo"),
     "making no step": change("optimizer.step()\n", "elbo = elbo * 1\n"),
     "adding KL": change("log_likelihood - kl", "log_likelihood + kl"),
     "leaving out KL": change("log_likelihood - kl", "log_likelihood - 0 * kl"),
+    "putting a beta of ½ in front of KL": change("log_likelihood - kl", "log_likelihood - 0.5 * kl"),
     "averaging KL over the latent dimensions": change("np.sum(gaussian_kl", "np.mean(gaussian_kl"),
     "averaging over the pixels": change("np.sum(bernoulli", "np.mean(bernoulli"),
     "summing over the batch": change("np.mean(log", "np.sum(log"),

@@ -207,7 +207,7 @@ def test_a_pass_is_remembered_with_the_text_that_passed(desk, capsys):
     assert desk.check(None) == 0 and desk.states()[2] == "passed"
     write(desk, DIVISION, DIVISION.solution.replace("-g", "g"))
     assert desk.check(None) == 1
-    assert "by the wrong sign of the second gradient" in capsys.readouterr().out
+    assert "by giving the second gradient the wrong sign" in capsys.readouterr().out
 
 
 def test_several_are_checked_with_a_line_each(desk, capsys):

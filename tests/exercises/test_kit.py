@@ -142,6 +142,31 @@ def test_a_tensor_that_is_changed_is_found():
         call(function, {"t": Tensor([1.0])}, "case")
 
 
+@pytest.mark.parametrize("change_it", [list.pop, list.clear, list.reverse, lambda x: x.append(1)], ids=repr)
+def test_a_list_that_is_changed_is_found(change_it):
+    with pytest.raises(Failure, match="modified its argument sizes; leave the list as it is"):
+        call(lambda sizes: change_it(sizes) or 1.0, {"sizes": [2, 8, 1]}, "case")
+
+
+def test_a_changed_argument_is_another_failure_than_a_wrong_result():
+    """Both may have the same ``got``, and must not get the same name."""
+    with pytest.raises(Failure) as changed_argument:
+        call(add_in_place, {"x": np.zeros(2)}, "case")
+    with pytest.raises(Failure) as wrong_result:
+        expect(lambda x: x + 1, {"x": np.zeros(2)}, np.zeros(2), "case")
+    assert same(changed_argument.value.got, wrong_result.value.got)
+    assert changed_argument.value.case != wrong_result.value.case == "case"
+
+
+def test_what_differs_late_is_shown_with_all_digits():
+    with pytest.raises(Failure) as caught:
+        equal(np.array([0.1, 1 + 1e-8]), np.array([0.1, 1.0]), "case")
+    assert "got:       [0.1       , 1.00000001]" in str(caught.value)
+    with pytest.raises(Failure) as caught:
+        equal(np.array([1 / 3]), np.array([0.0]), "case")
+    assert "got:       [0.33333]" in str(caught.value)
+
+
 def test_what_returns_nothing_passes_only_where_it_may():
     call(lambda: None, {}, "case", returns=False)
     with pytest.raises(Failure, match="returned None"):
@@ -160,6 +185,7 @@ def test_warnings_of_numpy_are_no_exceptions():
     ("a", "b", "alike"),
     [
         (np.ones(2), np.ones(2) + 1e-12, True),
+        (np.ones(2), np.ones(2) + 1e-8, False),  # two mistakes that are small
         (np.array([NAN, 1]), np.array([NAN, 1]), True),
         (np.ones((2, 1)), np.ones(2), False),
         ((1.0, "a"), (1.0, "a"), True),

@@ -153,7 +153,7 @@ def test_a_coding_line_is_understood(tmp_path):
         ("pass", ["returned None", "`return` missing"]),
         ("return np.full(len(mean_q), np.nan)", ["gave NaN."]),
         ("return np.full(len(mean_q), np.inf)", ["infinite number."]),
-        ("return [1.0]", ["returned a list", "an array of shape (1,)"]),
+        ("return [1.0]", ["returned a list", "a NumPy array of shape (1,)"]),
         ("return 'text'", ["returned a str"]),
         ("return {}", ["returned a dict"]),
         ("return np.array(['a'])", ["type <U1"]),

@@ -14,6 +14,7 @@ import numpy as np
 from scratchgen.autodiff import Tensor
 
 MANY = 24  # numbers of an array that are shown whole
+MOST_DIGITS = 17  # after the point: all that a number in double precision has, if it is of the order of 1
 NOTHING: Any = object()  # tells "there is none" from None, which a function may return
 
 
@@ -58,8 +59,9 @@ class Failure(Exception):
         rows = [("case", self.case)] if self.case else []
         rows += [("given" if i == 0 else "", f"{k} = {show(v)}") for i, (k, v) in enumerate(self.given.items())]
         told = isinstance(self.got, str) and self.got in self.problem  # an exception
-        rows += [] if self.got is NOTHING or told else [("got", show(self.got))]
-        rows += [] if self.expected is NOTHING else [("expected", show(self.expected))]
+        got, expected = shown_apart(self.got, self.expected)
+        rows += [] if self.got is NOTHING or told else [("got", got)]
+        rows += [] if self.expected is NOTHING else [("expected", expected)]
         return "\n".join([self.problem, *(layout(label, text) for label, text in rows)])
 
 
@@ -73,30 +75,40 @@ def layout(label: str, text: str) -> str:
     return head + text.replace("\n", "\n" + " " * len(head))
 
 
-def show(x: Any) -> str:
+def shown_apart(a: Any, b: Any) -> tuple[str, str]:
+    """Two values by ``show``; with all their digits if they would look the same.
+
+    >>> shown_apart(np.array([1.0]), np.array([1.0 + 1e-8]))
+    ('[1.]  (shape (1,))', '[1.00000001]  (shape (1,))')
+    """
+    few = show(a), show(b)
+    return few if few[0] != few[1] else (show(a, MOST_DIGITS), show(b, MOST_DIGITS))
+
+
+def show(x: Any, digits: int = 5) -> str:
     """A value as a learner reads it: small arrays whole, large ones in part, always with their shape.
 
     >>> show(np.arange(3.0)), show([1, None]), show(np.float64(0.5))
     ('[0., 1., 2.]  (shape (3,))', '[1, None]', '0.5')
     """
     try:
-        return shown(x)
+        return shown(x, digits)
     except Exception:  # whatever a learner returned: its own __repr__ may fail
         return f"a {type(x).__name__} that cannot be shown"
 
 
-def shown(x: Any) -> str:
+def shown(x: Any, digits: int) -> str:
     """See ``show``; raises what ``repr`` does."""
     if isinstance(x, Tensor):
-        return f"Tensor {shown(x.data)}"
+        return f"Tensor {shown(x.data, digits)}"
     if isinstance(x, np.ndarray):
-        text = np.array2string(x, separator=", ", precision=5, threshold=MANY, edgeitems=2, max_line_width=90)
+        text = np.array2string(x, separator=", ", precision=digits, threshold=MANY, edgeitems=2, max_line_width=90)
         return f"{text}  (shape {x.shape})" if x.ndim else text
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, tuple | list) and any(isinstance(item, np.ndarray | Tensor) for item in x):
         opening, closing = "()" if isinstance(x, tuple) else "[]"
-        return opening + ",\n ".join(shown(item) for item in x) + closing
+        return opening + ",\n ".join(shown(item, digits) for item in x) + closing
     if callable(x):
         return getattr(x, "__name__", type(x).__name__)
     text = repr(x)
@@ -105,6 +117,8 @@ def shown(x: Any) -> str:
 
 def same(a: Any, b: Any) -> bool:
     """Whether two wrong results are the same one, up to rounding; NaN equals NaN here, for that can be the mistake.
+
+    The tolerance is far below that of a check: of results that are wrong by little, only those wrong by as much are.
 
     >>> same((np.ones(2), "text"), (np.ones(2) + 1e-12, "text")), same(np.ones(2), np.ones((2, 1)))
     (True, False)
@@ -116,6 +130,6 @@ def same(a: Any, b: Any) -> bool:
         p, q = np.asarray(a), np.asarray(b)
         if p.dtype.kind not in "biufc" or q.dtype.kind not in "biufc":
             return type(a) is type(b) and bool(a == b)
-        return p.shape == q.shape and np.allclose(p, q, rtol=1e-7, atol=1e-10, equal_nan=True)
+        return p.shape == q.shape and np.allclose(p, q, rtol=1e-10, atol=1e-11, equal_nan=True)
     except Exception:  # whatever a learner returned: objects that refuse to be compared are not the same
         return False

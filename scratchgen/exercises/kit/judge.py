@@ -57,8 +57,8 @@ class Student:
 def call(function: Callable[..., Any], given: Mapping[str, Any], case: str, returns: bool = True) -> Any:
     """What the learner's function returns for the arguments ``given``, passed by position.
 
-    The arrays and Tensors among the arguments, also inside tuples, lists and dictionaries, must be unchanged
-    afterwards. Warnings, such as of an overflow, are not shown: what counts is the result.
+    The arrays and Tensors among the arguments, also inside tuples, lists and dictionaries, and the lists themselves,
+    must be unchanged afterwards. Warnings, such as of an overflow, are not shown: what counts is the result.
 
     Raises:
         NotWritten: if it raises NotImplementedError.
@@ -66,6 +66,7 @@ def call(function: Callable[..., Any], given: Mapping[str, Any], case: str, retu
     """
     name = name_of(function)
     before = [(path, x, data_of(x).copy()) for path, x in arrays_in(given)]
+    lists = [(path, x, list(x)) for path, x in given.items() if isinstance(x, list)]
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
@@ -80,7 +81,13 @@ def call(function: Callable[..., Any], given: Mapping[str, Any], case: str, retu
         if not (data_of(x).shape == old.shape and np.array_equal(data_of(x), old, equal_nan=old.dtype.kind in "fc")):
             raise Failure(
                 f"{name} modified its argument {path}; make a new array instead of changing it in place.",
-                case=case, given={path: old}, got=data_of(x).copy(), expected=old,
+                case=f"{case}: {path} afterwards", given={path: old}, got=data_of(x).copy(), expected=old,
+            )  # fmt: skip
+    for path, items, old_items in lists:
+        if len(items) != len(old_items) or any(x is not old for x, old in zip(items, old_items)):
+            raise Failure(
+                f"{name} modified its argument {path}; leave the list as it is.",
+                case=f"{case}: {path} afterwards", given={path: old_items}, got=list(items), expected=old_items,
             )  # fmt: skip
     if got is None and returns:
         raise Failure(f"{name} returned None: is its `return` missing?", case=case, given=given, got=None)
@@ -131,7 +138,7 @@ def equal(
     if np.isnan(truth).any():
         raise ValueError(f"the expected value of {case!r} has NaN: this check is wrong")
     if isinstance(got, Tensor) and not tensors:
-        raise Failure(f"{name} returned a Tensor; expected is a NumPy array.", **show_all)
+        raise Failure(f"{name} returned a Tensor; expected is {a_kind(truth)}.", **show_all)
     if not isinstance(got, np.ndarray | np.generic | Tensor | float | int | complex):
         raise Failure(f"{name} returned a {type(got).__name__}; expected is {a_kind(truth)}.", **show_all)
     value = data_of(got)
@@ -171,7 +178,7 @@ def where(wrong: np.ndarray) -> str:
 
 def a_kind(x: np.ndarray) -> str:
     """What an array is, in words."""
-    return f"an array of shape {x.shape}" if x.ndim else "a number"
+    return f"a NumPy array of shape {x.shape}" if x.ndim else "a number"
 
 
 def name_of(function: Callable[..., Any]) -> str:

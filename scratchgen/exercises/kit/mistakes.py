@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
 from scratchgen.exercises.kit.exercise import Exercise
-from scratchgen.exercises.kit.failure import NOTHING, Failure, show
+from scratchgen.exercises.kit.failure import NOTHING, Failure, shown_apart
 from scratchgen.exercises.kit.judge import VALUE_IS_WRONG, data_of
 
 LONGEST = 90
@@ -43,7 +42,7 @@ def symptom(failure: Failure) -> str:
         shapes = np.shape(data_of(got)), np.shape(data_of(expected))
         if shapes[0] != shapes[1]:
             return f"shape {shapes[0]} instead of {shapes[1]}"
-        numbers = [f"`{brief(x)}`" for x in (got, expected)]
+        numbers = [f"`{brief(text)}`" for text in shown_apart(got, expected)]
         if failure.problem.startswith(VALUE_IS_WRONG) and max(map(len, numbers)) <= LONGEST:
             return " instead of ".join(numbers)
     text = failure.problem.splitlines()[0].rstrip(".")
@@ -51,6 +50,6 @@ def symptom(failure: Failure) -> str:
     return f"{text}, in the case “{failure.case}”" if failure.case else text
 
 
-def brief(x: Any) -> str:
-    """A value on one line, without its shape."""
-    return re.sub(r"\s+", " ", show(x)).partition(" (shape")[0]
+def brief(text: str) -> str:
+    """A value that is shown, on one line, without its shape."""
+    return re.sub(r"\s+", " ", text).partition(" (shape")[0]
