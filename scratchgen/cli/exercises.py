@@ -8,7 +8,7 @@ from typing import Any
 
 from scratchgen.cli.errors import BadInput
 
-DEMOS = ("vae",)
+DEMOS = ("vae", "made", "flow", "diffusion")
 EXAMPLES = """
 examples:
   python -m scratchgen exercises init                 write the exercises into ./scratchgen-exercises

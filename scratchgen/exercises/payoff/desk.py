@@ -22,17 +22,19 @@ class Part(NamedTuple):
     """An exercise that a payoff needs, with what its check said; None if nobody has written anything yet.
 
     Attributes:
+        functions: those of its functions that are needed.
         own: whether the learner's functions are used.
     """
 
     exercise: Exercise
+    functions: tuple[str, ...]
     verdict: Verdict | None
     own: bool
 
     @property
     def names(self) -> str:
-        """Its functions."""
-        return ", ".join(self.exercise.functions)
+        """The functions, in words."""
+        return ", ".join(self.functions)
 
     def line(self) -> str:
         """Whose functions are used, and why."""
@@ -83,7 +85,7 @@ def demo(desk: Desk, name: str, out: Path | None, seed: int, quick: bool, anyway
         Refused: if no function of the learner's can be used, or the folder for the picture cannot be made.
     """
     payoff = importlib.import_module(f"scratchgen.exercises.payoff.{name}")
-    parts = [part(desk, desk.exercises[n], anyway, seconds) for n in payoff.EXERCISES]
+    parts = [part(desk, desk.exercises[n], functions, anyway, seconds) for n, functions in payoff.FUNCTIONS.items()]
     desk.tell(f"{payoff.TITLE}, made of your functions:", *(p.line() for p in parts), "")
     refuse_without_own(parts, anyway)
     if any(p.written and not p.own for p in parts):
@@ -114,12 +116,12 @@ def demo(desk: Desk, name: str, out: Path | None, seed: int, quick: bool, anyway
     return code
 
 
-def part(desk: Desk, exercise: Exercise, anyway: bool, seconds: float) -> Part:
+def part(desk: Desk, exercise: Exercise, functions: tuple[str, ...], anyway: bool, seconds: float) -> Part:
     """Check one exercise, unless it is as it was written by ``init``."""
     if desk.states()[exercise.number] in (UNTOUCHED, MISSING):
-        return Part(exercise, None, own=False)
+        return Part(exercise, functions, None, own=False)
     verdict = desk.checked(exercise, seconds, quiet=True)
-    return Part(exercise, verdict, own=verdict.passed or (anyway and verdict.status == FAILED))
+    return Part(exercise, functions, verdict, own=verdict.passed or (anyway and verdict.status == FAILED))
 
 
 def refuse_without_own(parts: list[Part], anyway: bool) -> None:

@@ -18,6 +18,10 @@ from scratchgen.exercises.kit.failure import Failure
 from scratchgen.exercises.kit.judge import Student, name_of, raised
 from scratchgen.exercises.kit.reading import define
 
+ARRAYS_ONLY = """yours is for arrays only, and training needs gradients through it. So the solution trains, and
+yours is used on what was trained. Made of NumPy's functions and operators, without assignment to elements, it would
+work on Tensors too."""
+
 
 class Pieces:
     """All functions of some exercises, by their names.
@@ -37,6 +41,7 @@ class Pieces:
     def __init__(self, exercises: list[Exercise], files: Mapping[str, Path]) -> None:
         self._functions: dict[str, Callable[..., Any]] = {}
         self._own: set[str] = set()
+        self._exercises = {name: exercise for exercise in exercises for name in exercise.functions}
         for exercise in exercises:
             own = exercise.id in files
             student = Student(define(files[exercise.id]) if own else exercise.names(exercise.solution))
@@ -53,6 +58,11 @@ class Pieces:
     def is_own(self, name: str) -> bool:
         """Whether the learner wrote this function."""
         return name in self._own
+
+    def solution(self, name: str) -> Callable[..., Any]:
+        """The function of the solution, whoever wrote the one that is used."""
+        exercise = self._exercises[name]
+        return guarded(exercise.names(exercise.solution)[name])
 
 
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,6 +89,39 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return run
+
+
+def trainable(pieces: Pieces, name: str, trial: Callable[[Callable[..., Any], Tensor], Any]) -> Callable[..., Any]:
+    """The function for use in training: the learner's if gradients flow through it, else the solution, which is said.
+
+    Some exercises ask for a function of arrays. It works on Tensors too if it is made of NumPy's functions and
+    operators; not if it fills an array element by element, or calls what knows arrays only.
+
+    Args:
+        pieces: with the function.
+        name: of the function.
+        trial: calls a function with what depends on a Tensor, a number, and returns what it returned.
+
+    >>> from scratchgen.exercises.kit import exercises
+    >>> pieces = Pieces([exercises()[11]], {})
+    >>> trainable(pieces, "kl_gaussians", lambda f, p: f(*4 * [p * np.ones((1, 2))])) == pieces.kl_gaussians
+    True
+    """
+    function = getattr(pieces, name)
+    parameter = Tensor(0.5, requires_grad=True)
+    try:
+        result = trial(function, parameter)
+        for part in result if isinstance(result, tuple) else (result,):
+            parameter.grad = None
+            np.sum(part).backward(retain_graph=True)
+            if parameter.grad is None:
+                raise TypeError("no gradient")
+    except (Failure, TypeError, ValueError, AttributeError, RuntimeError):
+        if not pieces.is_own(name):
+            raise
+        print(f"{name}: {ARRAYS_ONLY}", flush=True)
+        return pieces.solution(name)
+    return function
 
 
 def weights(layers: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[Tensor, Tensor]]:

@@ -69,7 +69,7 @@ class Stage:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(4.6 * columns, 4.3 * rows + 0.8), layout="constrained")
-        figure.suptitle(title)
+        figure.suptitle(title, fontsize="x-large", fontweight="bold")
         lines = [line for note in self.notes for line in textwrap.wrap(note, 42 * columns)]
         figure.supxlabel("\n".join(lines), fontsize=9, ha="left", x=0.01)
         return figure, figure.subplots(rows, columns, squeeze=False)

@@ -22,8 +22,17 @@ from scratchgen.exercises.payoff.stage import Stage, smooth
 from scratchgen.plotting import curves, image_grid, labelled_scatter
 
 TITLE = "A variational autoencoder of the digits"
-SECONDS = 15
-EXERCISES = (6, 7, 8, 10, 11, 12, 15, 17)
+SECONDS = 10
+FUNCTIONS = {  # by exercise
+    6: ("adam_step",),
+    7: ("init_mlp", "mlp"),
+    8: ("gaussian_log_density",),
+    10: ("bernoulli_log_prob",),
+    11: ("kl_gaussians",),
+    12: ("reparameterise",),
+    15: ("iwae_bound",),
+    17: ("vae_step",),
+}
 D, L, HIDDEN = 64, 2, 200
 BATCH, STEPS = 100, 6000
 K = 100  # draws for each image
