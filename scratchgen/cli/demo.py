@@ -1,4 +1,7 @@
-"""The command ``python -m scratchgen demo``: runs the demos, which are in the repository and not in the package."""
+"""The command ``python -m scratchgen demo``: runs the demos, which are in the repository and not in the package.
+
+With ``--with DIR`` it is another name of ``exercises demo``, which is in the package.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from scratchgen.cli import exercises
 from scratchgen.cli.errors import BadInput
+from scratchgen.cli.parser import Parser
 
 ROOT = Path(__file__).resolve().parents[2]  # of the repository, if this is a clone or installed from one by --editable
 EXAMPLES = """
@@ -16,6 +21,7 @@ examples:
   python -m scratchgen demo --list                  all demos, in the order of the lecture
   python -m scratchgen demo page09_vae --quick      one, in short; its pictures go to demos/out
   python -m scratchgen demo                         the whole lecture
+  python -m scratchgen demo vae --with DIR          a VAE trained on your own functions: see exercises demo --help
 
 It is python -m demos of the repository that does the work; python -m demos --help lists more options.
 """
@@ -32,11 +38,17 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--jobs", help="how many run at a time (default: one a core)")
     parser.add_argument("--seed", help="of all random numbers")
     parser.add_argument("--out", type=Path, help="folder for the pictures (default demos/out)")
+    parser.add_argument("--with", dest="folder", metavar="DIR", help="the folder with your exercises, to be used in it")
+    parser.add_argument("--anyway", action="store_true", help="with --with: use even a function that fails its check")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run ``python -m demos`` in the repository, and return its exit code."""
+    """Run ``python -m demos`` in the repository, or ``exercises demo`` with a folder, and return its exit code."""
+    if options.folder is not None:
+        return with_own_functions(options)
+    if options.anyway:
+        raise BadInput("--anyway is about your own functions: name the folder of your exercises by --with")
     if not (ROOT / "demos" / "__main__.py").is_file():
         raise BadInput(
             f"the demos are not part of the installed package (in {ROOT}): clone the repository of scratchgen, and run "
@@ -48,3 +60,16 @@ def run(options: argparse.Namespace) -> int:
         arguments += [] if getattr(options, name) is None else [f"--{name}", getattr(options, name)]
     arguments += [] if options.out is None else ["--out", str(options.out.resolve())]
     return subprocess.run([sys.executable, "-m", "demos", *arguments], cwd=ROOT).returncode
+
+
+def with_own_functions(options: argparse.Namespace) -> int:
+    """Run ``exercises demo`` with these options."""
+    if len(options.names) != 1 or options.names[0] not in exercises.DEMOS or options.list or options.jobs is not None:
+        raise BadInput(f"--with takes one of the demos {', '.join(exercises.DEMOS)}, without --list and --jobs")
+    arguments = ["exercises", "demo", options.names[0], f"--with={options.folder}"]
+    arguments += [f"--{name}" for name in ("quick", "anyway") if getattr(options, name)]
+    arguments += [] if options.seed is None else [f"--seed={options.seed}"]
+    arguments += [] if options.out is None else [f"--out={options.out}"]
+    parser = Parser()
+    exercises.add(parser.add_subparsers())
+    return exercises.run(parser.parse_args(arguments))

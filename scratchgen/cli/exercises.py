@@ -81,7 +81,7 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--anyway", action="store_true", help="use even a function that fails its check, and see")
     parser.add_argument("--quick", action="store_true", help="train a twentieth only")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of all random numbers (default 0)")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the picture (default: that of the exercises)"
     )
@@ -97,6 +97,13 @@ def limit(text: str) -> float:
 def count(text: str) -> int:
     """A number from 1."""
     if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A number from 0."""
+    if int(text) < 0:
         raise ValueError(text)
     return int(text)
 

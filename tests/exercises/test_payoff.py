@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -243,6 +244,27 @@ def test_the_command_with_processes_of_its_own(tmp_path, capfd):
     out = capfd.readouterr().out
     assert "kl_gaussians                       yours" in out and (tmp_path / "out" / "vae.png").exists()
     assert not list(mine.glob("__pycache__"))
+
+
+def test_demo_with_is_another_name_of_it(tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(desk, "demo", lambda desk, *options: asked.append((desk.folder.path, *options)) or 0)
+    monkeypatch.setattr("scratchgen.cli.demo.ROOT", tmp_path)  # as in an installed package, without the repository
+    main(["exercises", "init", str(tmp_path / "mine")])
+    more = ["--with", str(tmp_path / "mine"), "--seed", "7", "--out", "here", "--anyway"]
+    assert main(["demo", "flow", *more]) == main(["exercises", "demo", "flow", *more]) == 0
+    assert asked[0] == asked[1] == (tmp_path / "mine", "flow", Path("here"), 7, False, True, 20)
+    assert main(["demo", "flow", "--quick", "--with", str(tmp_path / "mine")]) == 0
+    assert asked[2] == (tmp_path / "mine", "flow", None, 0, True, False, 20)
+    capsys.readouterr()
+    for wrong in (["page09_vae", *more], ["vae", "made", *more], more, ["vae", "--jobs", "2", *more]):
+        assert main(["demo", *wrong]) == 2
+        assert "one of the demos vae, made, flow, diffusion" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["exercises", "demo", "vae", "--seed", "-1"])
+    assert "invalid seed value: '-1'" in capsys.readouterr().err
+    assert main(["demo", "vae", "--anyway"]) == 2
+    assert "name the folder of your exercises by --with" in capsys.readouterr().err
 
 
 def test_a_file_that_replaces_numpy_is_not_trained_on(tmp_path):
