@@ -27,6 +27,7 @@ from demos.common import ROOT, add_options, prepare
 from demos.contents import DEMOS
 from demos.gallery import write_index
 from demos.processes import Outcome, Task, cores, duration, exit_on_sigterm, side_by_side
+from scratchgen.cli.numbers import at_least
 
 MOST_JOBS = 8  # more would only wait for the longest demo
 
@@ -123,19 +124,14 @@ class Report:
         return failed
 
 
-def at_least_one(text: str) -> int:
-    """A number of jobs from the command line."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too few; at least 1 job has to run")
-    return int(text)
-
-
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line, with the chosen demos as ``names``."""
     parser = argparse.ArgumentParser(prog="python -m demos", description=__doc__)
     add_options(parser)
     parser.add_argument("--list", action="store_true", help="list the demos and end")
-    parser.add_argument("--jobs", type=at_least_one, metavar="N", help="how many run at a time (default: one a core)")
+    parser.add_argument(
+        "--jobs", type=at_least(1), metavar="N", help=f"how many run at a time (default: one a core, up to {MOST_JOBS})"
+    )
     parser.add_argument("--only", nargs="+", action="extend", default=[], metavar="NAME", help="the same as NAME")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only demos whose names begin so")
     options = parser.parse_intermixed_args(argv)

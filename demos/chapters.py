@@ -28,7 +28,9 @@ class Chapter(NamedTuple):
 
     Args:
         title, about: of the demo; ``about`` is what it says of itself.
+        command: with the seed, and ``--quick`` where it was one.
         pictures: they lie in the folder of the gallery.
+        results: lines of figures, beside the truth.
         name: of the module, such as ``page09_vae``.
         seconds: that the run took.
     """
@@ -39,8 +41,6 @@ class Chapter(NamedTuple):
     results: list[str]
     name: str = ""
     about: str = ""
-    seed: int = 0
-    quick: bool = False
     seconds: float = 0.0
 
 

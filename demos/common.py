@@ -15,6 +15,7 @@ from typing import Any
 
 from demos.chapters import Chapter, Picture, forget, keep, kept
 from demos.gallery import write_index
+from scratchgen.cli.numbers import at_least
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "demos" / "out"
@@ -29,13 +30,13 @@ class Stage:
         out: the folder for the pictures.
         show: whether to open a window with each picture too.
         quick: whether the demo shall make do with fewer steps and samples.
-        about: what else its chapter says: ``name``, ``about``, ``seed``.
+        about: what else its chapter says: ``name``, ``about``.
     """
 
     def __init__(
         self, title: str, command: str, out: Path, show: bool = False, quick: bool = False, **about: Any
     ) -> None:
-        self.chapter = Chapter(title, command, [], [], quick=quick, **about)
+        self.chapter = Chapter(title, command, [], [], **about)
         self.out, self.show, self.quick, self.start = out, show, quick, time.perf_counter()
         out.mkdir(parents=True, exist_ok=True)
 
@@ -79,8 +80,9 @@ def main(module: Any) -> None:
     """Run one demo from its own command line.
 
     A demo is a module with TITLE, SECONDS (how long it takes, about) and ``run(stage, seed)``. One that takes longer
-    than 20 seconds looks at ``stage.quick`` and has QUICK_SECONDS too. Options of its own are in OPTIONS, by name, as
-    ``argparse`` takes them; ``run`` gets those that are given, by keyword.
+    than 20 seconds looks at ``stage.quick`` and has QUICK_SECONDS too: 20 at most, but for those of all families.
+    Options of its own are in OPTIONS, by name, as ``argparse`` takes them; ``run`` gets those that are given, by
+    keyword.
     """
     name = module.__spec__.name if module.__spec__ else module.__name__
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=module.__doc__)
@@ -96,21 +98,14 @@ def main(module: Any) -> None:
         print(f"wrote {write_index(kept(options.out), options.out)}")
 
 
-def seed(text: str) -> int:
-    """A seed from the command line."""
-    if int(text) < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative; a seed is 0 or more")
-    return int(text)
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that every demo has."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--seed", type=seed, default=0, help="of all random numbers (default 0)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of all random numbers (default 0)")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the pictures (default demos/out)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
-        "--quick", action="store_true", help="fewer steps and samples: at most 20 s a demo, on an idle machine"
+        "--quick", action="store_true", help="fewer steps and samples; python -m demos --list tells the seconds"
     )
     length.add_argument("--full", dest="quick", action="store_false", help="at full length (the default)")
     parser.add_argument(
@@ -148,9 +143,7 @@ def perform(
     command = f"python -m {name} --seed {options.seed}" + (" --quick" if options.quick else "")
     command += "".join(f" --{option} {shlex.quote(str(value))}" for option, value in given.items())
     short = name.removeprefix("demos.")
-    stage = Stage(
-        module.TITLE, command, options.out, options.show, options.quick, name=short, about=about, seed=options.seed
-    )
+    stage = Stage(module.TITLE, command, options.out, options.show, options.quick, name=short, about=about)
     forget(short, options.out)
     try:
         module.run(stage, options.seed, **given)

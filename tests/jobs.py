@@ -21,6 +21,7 @@ from contextlib import closing
 from pathlib import Path
 
 from demos.processes import Outcome, Task, cores, duration, exit_on_sigterm, side_by_side
+from scratchgen.cli.numbers import at_least
 from tests.figures import lines
 
 MOST_JOBS = 4  # each needs half a gigabyte, and the longest test alone its time
@@ -53,17 +54,17 @@ class Progress:
 
 def what_went_wrong(outcomes: list[Outcome], told: list[dict]) -> list[str]:
     """Why the run is not whole, in lines; empty if each test ran in some process."""
-    lines = []
+    wrong = []
     for outcome, report in zip(outcomes, told):
         if "outcomes" not in report or outcome.code not in (0, 1, 5):  # 5: nothing was left for it
             how = outcome.failure or "ended before its end"
-            lines.append(f"{outcome.task.name} {how}, at {report['unit']}")
+            wrong.append(f"{outcome.task.name} {how}, at {report['unit']}")
     collected, done = {report["collected"] for report in told}, sum(report["done"] for report in told)
-    if not lines and collected == {0}:
-        lines.append("no tests were collected")
-    if not lines and collected != {done}:
-        lines.append(f"{done} tests ran, but the processes collected {sorted(collected)}")
-    return lines
+    if not wrong and collected == {0}:
+        wrong.append("no tests were collected")
+    if not wrong and collected != {done}:
+        wrong.append(f"{done} tests ran, but the processes collected {sorted(collected)}")
+    return wrong
 
 
 def failures_in(output: str) -> str:
@@ -104,10 +105,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # what begins like an option of ours may be pytest's
     )
-    parser.add_argument("--jobs", type=int, default=min(cores(), MOST_JOBS), metavar="N", help="how many processes")
+    parser.add_argument(
+        "--jobs", type=at_least(1), default=min(cores(), MOST_JOBS), metavar="N", help="how many processes"
+    )
     options, arguments = parser.parse_known_args(argv)
-    if options.jobs < 1:
-        parser.error(f"--jobs {options.jobs}: at least 1 process has to run")
     exit_on_sigterm()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="scratchgen-tests-") as folder:

@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from demos.common import seed
 from demos.explore.flow_window import FlowWindow
 from demos.explore.models import PIXELS, obtained
 from demos.explore.vae_window import VaeWindow
 from demos.page09_vae import load
 from scratchgen.checkpoint import CheckpointError
 from scratchgen.cli.errors import CommandError
+from scratchgen.cli.numbers import at_least
 
 WITHOUT_WINDOWS = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}  # backends of matplotlib that write files
 ADVICE = """\
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", choices=["vae", "flow"], default="vae", help="what to explore (default vae)")
-    parser.add_argument("--seed", type=seed, default=0, help="of all random numbers (default 0)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of all random numbers (default 0)")
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="load the weights, or save them if there is none"
     )

@@ -29,7 +29,6 @@ def add(subparsers: Any) -> None:
         help="compare the derivatives of a function with numerical ones",
         description="Compare the derivatives of a function with numerical ones, to first and second order.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("function", nargs="?", help="file.py:name")

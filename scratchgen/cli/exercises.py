@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchgen.cli.errors import BadInput
+from scratchgen.cli.numbers import at_least
 
 DEMOS = ("vae", "made", "flow", "diffusion")
 EXAMPLES = """
@@ -61,8 +62,10 @@ def add(subparsers: Any) -> None:
     report = subcommand("report", "for teachers: check a folder of submissions, and print a table, CSV")
     report.add_argument("folder", help="with files such as ada/ex11_kl_gaussians.py, or ada_ex11_kl_gaussians.py")
     report.add_argument("--out", metavar="FILE", help="write the table there, with the mark that Excel needs")
-    report.add_argument("--megabytes", type=count, default=2048, help="of memory for each (default 2048; Linux only)")
-    report.add_argument("--jobs", type=count, default=1, help="how many are checked at a time (default 1)")
+    report.add_argument(
+        "--megabytes", type=at_least(1), default=2048, help="of memory for each (default 2048; Linux only)"
+    )
+    report.add_argument("--jobs", type=at_least(1), default=1, help="how many are checked at a time (default 1)")
     subcommand("mistakes", "print the common mistakes, and what one gets by them", f"{one}; by default all", nargs="?")
     new = subcommand("new", "for teachers: write an exercise to start from, into the package")
     new.add_argument("name", help="of the function that is to be written")
@@ -81,7 +84,7 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--anyway", action="store_true", help="use even a function that fails its check, and see")
     parser.add_argument("--quick", action="store_true", help="train a twentieth only")
-    parser.add_argument("--seed", type=seed, default=0, help="of all random numbers (default 0)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of all random numbers (default 0)")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the picture (default: that of the exercises)"
     )
@@ -92,20 +95,6 @@ def limit(text: str) -> float:
     if not 0.1 <= float(text) <= 86400:
         raise ValueError(text)
     return float(text)
-
-
-def count(text: str) -> int:
-    """A number from 1."""
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
-
-
-def seed(text: str) -> int:
-    """A number from 0."""
-    if int(text) < 0:
-        raise ValueError(text)
-    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:

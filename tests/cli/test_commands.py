@@ -216,7 +216,7 @@ def test_demo_runs_the_demos_of_the_clone(capsys: Capture, monkeypatch: pytest.M
         return subprocess.CompletedProcess(arguments, 1)
 
     monkeypatch.setattr(demo.subprocess, "run", run)
-    assert command(capsys, "demo", "page09", "page11_grid", "--quick", "--seed", "3", "--jobs", "1").code == 1
+    assert command(capsys, "demo", "page09", "--only", "page11_grid", "--quick", "--seed", "3", "--jobs", "1").code == 1
     assert called == ["-m demos page09 page11_grid --quick --jobs 1 --seed 3", ROOT]
 
 

@@ -18,7 +18,7 @@ def folder(monkeypatch, tmp_path):
 def chapter(folder, name, picture="a.png"):
     (folder / picture).write_bytes(b"a picture")
     picture = Picture(folder / picture, "Σ < 1", "p(x)", 'a "caption"')
-    return Chapter("Title", f"python -m demos.{name}", [picture], ["log p = −1 ± 2"], name, "About.", 3, True, 1.5)
+    return Chapter("Title", f"python -m demos.{name}", [picture], ["log p = −1 ± 2"], name, "About.", 1.5)
 
 
 def test_chapters_come_back_as_they_were_in_the_order_of_the_lecture(folder):

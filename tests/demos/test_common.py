@@ -148,7 +148,7 @@ def test_a_negative_seed_is_refused_before_anything_runs(perform, capsys):
     with pytest.raises(SystemExit) as end:
         perform(demo("One", show), options=["--seed", "-1"])
     assert end.value.code == 2
-    assert "-1 is negative; a seed is 0 or more" in capsys.readouterr().err
+    assert "-1 is not a whole number of at least 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("folder", "why"), [("file", "File exists"), ("file/out", "Not a directory")])
