@@ -71,26 +71,26 @@ holds the E-step of a mixture, attention, and cross-entropy.
 def check(student: Student) -> None:
     """Against the plain formula where it works; around ±1000, far apart, with −∞; the rule with random cotangents."""
     rng = np.random.default_rng(4)
-    f, rule = student.logsumexp, student.logsumexp_rule
-    for B, K in ((2, 3), (3, 2), (4, 5), (2, 1)):
-        w = rng.uniform(0.1, 5, (B, K))
-        expect(f, {"x": np.log(w)}, np.log(w @ np.ones(K)), f"{B} rows of {K}")
-        g = rng.normal(size=B)
-        exact = (g / (w @ np.ones(K)))[:, None] * w
-        expect(rule, {"g": g, "x": np.log(w)}, exact, f"the rule, {B} rows of {K}")
-    w, g = rng.uniform(0.1, 5, (2, 3)), rng.normal(size=2)
+    cases = {}  # x, y, and the softmax of x
+    small = np.array([[1.0, 3.0], [2.0, 6.0]])
+    for w in (small, *(rng.uniform(0.1, 5, shape) for shape in ((2, 3), (3, 2), (4, 5), (2, 1)))):
+        total = w @ np.ones(w.shape[1])
+        cases[f"{w.shape[0]} rows of {w.shape[1]}"] = np.log(w), np.log(total), w / total[:, None]
+    w = rng.uniform(0.1, 5, (2, 3))
+    total = w @ np.ones(3)
     for case, shift in {"around 1000": (1e3, 1e3), "around −1000": (-1e3, -1e3), "±1000": (1e3, -1e3)}.items():
-        x = np.log(w) + np.array(shift)[:, None]
-        expect(f, {"x": x}, np.log(w @ np.ones(3)) + shift, case, tol=1e-12)
-        expect(rule, {"g": g, "x": x}, (g / (w @ np.ones(3)))[:, None] * w, f"the rule, {case}")
+        cases[case] = np.log(w) + np.array(shift)[:, None], np.log(total) + shift, w / total[:, None]
     apart = np.array([[-1000.0, 1000.0, 0.0], [0.0, -2000.0, -2000.0]])
-    expect(f, {"x": apart}, np.array([1000.0, 0.0]), "a row with ±1000 in it")
-    one_hot = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-    expect(rule, {"g": g, "x": apart}, g[:, None] * one_hot, "the rule, a row with ±1000 in it")
+    cases["a row with ±1000 in it"] = apart, np.array([1000.0, 0.0]), np.array([[0.0, 1, 0], [1, 0, 0]])
     some = np.array([[-np.inf, 0.0, 0.0], [2.0, -np.inf, -np.inf]])
-    expect(f, {"x": some}, np.array([np.log(2.0), 2.0]), "some x are −∞")
-    expect(rule, {"g": g, "x": some}, g[:, None] * np.array([[0, 0.5, 0.5], [1.0, 0, 0]]), "the rule, some x are −∞")
-    expect(f, {"x": np.full((2, 3), -np.inf)}, np.full(2, -np.inf), "all x are −∞")
+    cases["some x are −∞"] = some, np.array([np.log(2.0), 2.0]), np.array([[0, 0.5, 0.5], [1, 0, 0]])
+
+    for case, (x, y, _) in cases.items():
+        expect(student.logsumexp, {"x": x}, y, case, tol=1e-12)
+    expect(student.logsumexp, {"x": np.full((2, 3), -np.inf)}, np.full(2, -np.inf), "all x are −∞")
+    for case, (x, _, softmax) in cases.items():
+        g = np.array([8.0, -4.0]) if len(x) == 2 else rng.normal(size=len(x))
+        expect(student.logsumexp_rule, {"g": g, "x": x}, g[:, None] * softmax, f"the rule, {case}")
 
 
 WRONG: Wrong = {

@@ -80,9 +80,12 @@ XOR = np.array([[0.0], [1.0], [1.0], [0.0]])
 
 
 def check(student: Student) -> None:
-    """The forward pass by hand, for one to four layers; the start, with large layers for their spread; then XOR."""
+    """The start, with large layers for their spread; the forward pass by hand, for one to four layers; then XOR."""
     start, forward = student.init_mlp, student.mlp
+    check_start(start)
     rng = np.random.default_rng(7)
+    one_unit = [(np.array([[1.0], [-2.0]]), np.array([0.5])), (np.array([[3.0]]), np.array([-1.0]))]
+    expect(forward, {"layers": one_unit, "x": np.array([[1.0, 1.0]])}, np.array([[-1 - 3 * np.tanh(0.5)]]), "one unit")
     for sizes in ([2, 3, 3, 2], [3, 4], [2, 4, 1], [4, 2, 2, 5, 3]):
         layers = [(rng.normal(size=n), rng.normal(size=n[1])) for n in pairwise(sizes)]
         x = rng.normal(size=(3, sizes[0]))
@@ -91,8 +94,6 @@ def check(student: Student) -> None:
             h = np.einsum("bi,io->bo", h, W) + b
             h = h if i == len(layers) - 1 else 1 - 2 / (np.exp(2 * h) + 1)  # tanh
         expect(forward, {"layers": layers, "x": x}, h, f"sizes {sizes}")
-
-    check_start(start)
 
     case = "XOR, after 200 steps of Adam"
     made = call(start, {"sizes": [2, 8, 1], "rng": np.random.default_rng(7)}, case)

@@ -57,7 +57,7 @@ class Failure(Exception):
 
     def __str__(self) -> str:
         rows = [("case", self.case)] if self.case else []
-        rows += [("given" if i == 0 else "", f"{k} = {show(v)}") for i, (k, v) in enumerate(self.given.items())]
+        rows += [("given" if i == 0 else "", argument(k, v)) for i, (k, v) in enumerate(self.given.items())]
         told = isinstance(self.got, str) and self.got in self.problem  # an exception
         got, expected = shown_apart(self.got, self.expected)
         rows += [] if self.got is NOTHING or told else [("got", got)]
@@ -67,6 +67,12 @@ class Failure(Exception):
 
 class NotWritten(Failure):
     """The learner's file is still the stub: ``NotImplementedError`` was raised."""
+
+
+def argument(name: str, value: Any) -> str:
+    """An argument, ``name = value``; further lines of the value stand below its first."""
+    head = f"{name} = "
+    return head + show(value).replace("\n", "\n" + " " * len(head))
 
 
 def layout(label: str, text: str) -> str:
