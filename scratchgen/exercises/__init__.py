@@ -14,7 +14,8 @@ To write one, copy ``ex11_kl_gaussians`` and go through it from the top. A file 
   line; the stub gets ``raise NotImplementedError`` there. There may be several such spots; helpers that are given need
   no markers.
 - the line ``# end of the learner's part``. Nothing below it is in the stub.
-- ``HINTS``: three strings: which idea, which equation, which line. ``EXPLANATION``: shown after passing.
+- ``HINTS``: three strings: which idea, which equation, which line. Code in them is copied: it has -, not −.
+  ``EXPLANATION``: shown after passing.
 - ``check(student)``, which calls ``student.name`` by the helpers below, and raises ``Failure``. The first case is small
   enough to be worked out by hand, for it is what most learners will see. Make its numbers so that every mistake shows
   in it, and gives a result of its own.
@@ -41,8 +42,8 @@ or the library: never from the solution in the same file, and never from the lea
 
 A mistake is named by running the check on all of ``WRONG``: it is the one that fails in the same case with the same
 ``got``. So whatever raises a ``Failure`` passes what it found as ``got``: the array itself, not a summary. Where that
-cannot be (a wrong answer that draws its own noise), name it in the check: ``mistake="drawing its own noise"``, a key of
-``WRONG``. Two mistakes that the check cannot tell apart are named both; three make the test fail.
+cannot be (a wrong answer that draws its own noise), name it in the check: ``mistake="drawing noise of your own"``,
+a key of ``WRONG``. Two mistakes that the check cannot tell apart are named both; three make the test fail.
 
 Checks are seeded (``np.random.default_rng``), take well below a second, and give noise as an argument. Methods and
 functions with state are called through ``call`` too: ``call(student.Adam, {"lr": 0.1}, "case")``, then

@@ -20,6 +20,7 @@ scratchgen/autodiff/chain_rule.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -93,20 +94,21 @@ def check(student: Student) -> None:
 
     def run(output: Node, inputs: tuple[Node, ...], exact: tuple[float, ...], case: str) -> None:
         call(write, {"output": output}, case, returns=False)
-        equal(tuple(float(x.grad) for x in inputs), exact, case, name="backward")
+        equal(np.array([float(x.grad) for x in inputs]), np.array(exact), f"{case}: their grad", name="backward")
 
     a = node(1.0)
     b = a + a
     c = b + b
-    run(c, (a, b, c), (4.0, 2.0, 1.0), "b = a + a, c = b + b: grad of a, b, c")
-    run(c, (a, b, c), (4.0, 2.0, 1.0), "the same again")
-    run(b, (a, b), (2.0, 1.0), "then from b alone: grad of a, b")
+    run(c, (a, b, c), (4.0, 2.0, 1.0), "a, b, c, where b = a + a, c = b + b")
+    run(c, (a, b, c), (4.0, 2.0, 1.0), "a, b, c, the same again")
+    run(b, (a, b), (2.0, 1.0), "a, b, then from b alone")
 
     x, y = node(3.0), node(5.0)
     square = x * x
-    run(square * x + y * x, (x, y), (32.0, 3.0), "x² x + y x: grad of x, y")
-    run(x * (square * y) + square, (x, y, square), (141.0, 27.0, 16.0), "x (x² y) + x²: grad of x, y, x²")
-    run(x * x + (x + x), (x,), (8.0,), "x² + 2x")
+    run(square * x + y * x, (x, y), (32.0, 3.0), "x, y of x² x + y x, where x = 3, y = 5")
+    run(x * (square * y) + square, (x, y, square), (141.0, 27.0, 16.0), "x, y, x² of x (x² y) + x²")
+    x = node(2.0)
+    run(x * x + (x + x), (x,), (6.0,), "x of x x + (x + x), where x = 2")
     single = node(7.0)
     run(single, (single,), (1.0,), "a single node")
     count_visits(student)
@@ -115,7 +117,7 @@ def check(student: Student) -> None:
     deep = x
     for _ in range(5000):
         deep = deep + x
-    run(deep, (x,), (5001.0,), "5,000 nodes deep")
+    run(deep, (x,), (5001.0,), "x, 5,000 nodes deep")
 
     rng = np.random.default_rng(5)
     for inputs in (2, 4, 5):
@@ -131,21 +133,28 @@ def check(student: Student) -> None:
         total, slope = nodes[0], slopes[0]
         for n, s in zip(nodes[1:], slopes[1:]):
             total, slope = total + n, slope + s
-        run(total, tuple(nodes[:inputs]), tuple(float(s) for s in slope), f"a random graph of {inputs} inputs")
+        run(total, tuple(nodes[:inputs]), tuple(float(s) for s in slope), f"the {inputs} inputs of a random graph")
 
 
 def count_visits(student: Student) -> None:
     """60 doublings: 61 nodes, and 2⁶⁰ paths, which nobody can follow one by one. Counts how often parents are read."""
     case, asked = "60 times b = b + b", 0
 
+    def count() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 100_000:
+            problem = "The parents of 61 nodes were read more than 100,000 times: visit each node once."
+            raise Failure(problem, case=case, got=asked, mistake="following each path to the inputs by itself")
+
     class Parents(tuple[Node, ...]):
         def __iter__(self) -> Iterator[Node]:
-            nonlocal asked
-            asked += 1
-            if asked > 100_000:
-                problem = "The parents of 61 nodes were read more than 100,000 times: visit each node once."
-                raise Failure(problem, case=case, got=asked, mistake="following each path to the inputs by itself")
+            count()
             return super().__iter__()
+
+        def __getitem__(self, index: Any) -> Any:
+            count()
+            return super().__getitem__(index)
 
     x = student.Node(1.0)
     b = x
@@ -193,11 +202,11 @@ def depth_first(output: Node) -> None:
 
 def path_by_path(output: Node) -> None:
     """Send a gradient along each path of its own: right, but there are too many paths."""
-    stack = [(output, 1.0)]
-    while stack:
-        node, g = stack.pop()
+    reached = [output]
+    while reached:
+        node = reached.pop()
         node.grad = 0.0
-        stack.extend((parent, g) for parent in node.parents)
+        reached.extend(node.parents)
     stack = [(output, 1.0)]
     while stack:
         node, g = stack.pop()

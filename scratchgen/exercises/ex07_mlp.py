@@ -156,7 +156,7 @@ WRONG: Wrong = {
         "rng.normal(size=(n_in, n_out))", "rng.uniform(-(3**0.5), 3**0.5, size=(n_in, n_out))"
     ),
     "dividing by the root of the first size in all layers": change("np.sqrt(n_in)", "np.sqrt(sizes[0])"),
-    "making a generator of its own": change("rng.normal(size=(n_in", "np.random.default_rng(0).normal(size=(n_in"),
+    "making a generator of your own": change("rng.normal(size=(n_in", "np.random.default_rng(0).normal(size=(n_in"),
     "drawing random biases": change("np.zeros(n_out)", "rng.normal(size=n_out)"),
     "giving W the outputs first": change("size=(n_in, n_out)", "size=(n_out, n_in)"),
     "leaving out the nonlinearity": change("np.tanh(x @ W + b)", "x @ W + b"),

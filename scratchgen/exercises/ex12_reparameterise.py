@@ -63,7 +63,7 @@ def check(student: Student) -> None:
     if np.shape(first) == (1, 2) and not np.array_equal(np.asarray(first), np.asarray(again), equal_nan=True):
         raise Failure(
             "Two calls with the same arguments gave two results: use the noise that is given.",
-            case="the same call twice", given=one, got=again, mistake="drawing its own noise",
+            case="the same call twice", given=one, got=again, mistake="drawing noise of your own",
         )  # fmt: skip
     equal(first, np.array([[2.0, -3.5]]), "one z of 2 dimensions", given=one, name="reparameterise")
     rng = np.random.default_rng(12)
@@ -96,7 +96,7 @@ def data_of(x: Any) -> np.ndarray:
 
 WRONG: Wrong = {
     "taking e^logvar, the variance, for the standard deviation": change("0.5 * logvar", "logvar"),
-    "drawing its own noise": change("* eps", "* np.random.default_rng().standard_normal(eps.shape)"),
+    "drawing noise of your own": change("* eps", "* np.random.default_rng().standard_normal(eps.shape)"),
     "cutting the gradient, by .data": lambda mean, logvar, eps: reparameterise(data_of(mean), data_of(logvar), eps),
     "taking logvar itself for the standard deviation": change("np.exp(0.5 * logvar)", "logvar"),
     "taking half of the logarithm for the standard deviation": change("np.exp(0.5 * logvar)", "0.5 * logvar"),

@@ -133,7 +133,7 @@ def check(student: Student) -> None:
         model = Linear(W, b, round(rng.normal(), 1))
         x, mean, logvar = (rng.normal(size=(rows, n)) for n in (dims, latent, latent))
         exact = model.log_p(x) - model.gap(x, mean, logvar)
-        hold(model, x, mean, logvar, exact, f"{rows} rows, {dims} dimensions, {latent} latent")
+        hold(model, x, mean, logvar, exact, f"{rows} row{'s' * (rows > 1)}, {dims} dimensions, {latent} latent")
 
     W = np.array([[1.0, 0.5], [1.0, -0.5], [0.0, 2.0]])  # orthogonal columns: the posterior has independent dimensions
     model = Linear(W, np.array([0.3, -0.2, 1.0]), -0.7)

@@ -128,7 +128,7 @@ WRONG: Wrong = {
         "old = variances\n    from_means = (",
     ),
     "leaving out the weights in the responsibilities": change("np.log(weights) - 0.5", "0 * weights - 0.5"),
-    "assigning each point to its nearest component, as K-means does": change(
+    "assigning each point wholly to its most probable component": change(
         "r = np.exp(log_joint - log_p[:, None])", "r = np.eye(len(weights))[np.argmax(log_joint, axis=1)] + 1e-300"
     ),
     "dividing by n instead of n_k": change("means = r.T @ x / n", "means = r.T @ x / len(x)"),
