@@ -58,7 +58,7 @@ def adam_step(
 HINTS = (
     """Three lines of equations are three lines of code. Make new arrays: `m = …` gives m a new meaning inside the
     function, while `m *= beta1` changes the array of whoever called it.""",
-    """(1 − β₁ᵗ) is 1 − beta1**t, with t = 1 at the first step. Only (3) uses m̂ and v̂; what is kept is m and v.""",
+    """1 − β₁ᵗ is 1 - beta1**t, with t = 1 at the first step. Only (3) uses m̂ and v̂; what is kept is m and v.""",
     """return p - lr * m_hat / (np.sqrt(v_hat) + eps), m, v: eps is outside of the root.""",
 )
 

@@ -42,15 +42,15 @@ HINTS = (
     those of the D dimensions. It remains to find KL of two Gaussians of one number.""",
     """Write log q − log p with the two variances v_q and v_p, and take the expectation under q: E (z − m_q)² = v_q and
     E (z − m_p)² = v_q + (m_q − m_p)². So KL = ½ [v_q/v_p + (m_q − m_p)²/v_p − 1 − log(v_q/v_p)].""",
-    """With d = logvar_q − logvar_p, the bracket is np.exp(d) + (mean_q - mean_p)**2 * np.exp(-logvar_p) - 1 - d. Sum it
+    """With d = logvar_q - logvar_p, the bracket is np.exp(d) + (mean_q - mean_p)**2 * np.exp(-logvar_p) - 1 - d. Sum it
     over axis 1, and take half.""",
 )
 
 EXPLANATION = """
 KL is 0 only for q = p: the term e^d − 1 − d is never negative, nor is the squared distance. It is not symmetric: the
 distance is measured in standard deviations of p, so a narrow p charges far more for the same distance. And it is summed
-over dimensions: who averages it instead weighs it 1/D times as much as the ELBO does, and no longer has a lower bound
-of log p(x). Look for it first where an ELBO is better than it can be.
+over dimensions: who averages it instead weighs it 1/D times as much as the ELBO does, and what comes out may be above
+log p(x). Look for it first where an ELBO is better than it can be.
 """
 
 
