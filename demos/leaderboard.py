@@ -97,12 +97,12 @@ def require_no_alarm(rows: Sequence[Row]) -> None:
 def summary(stage: Stage, name: str, about: str, rows: Sequence[Row]) -> None:
     """Who is nearest to the truth, in a line or two."""
     truth, *others = rows
-    best = min((row for row in others if row.nats), key=lambda row: row.nats[0] if row.nats else 0.0)
+    best, model = min(((row.nats, row.model) for row in others if row.nats), key=lambda found: found[0].value)
     stage.result(f"{name}: {about}")
-    if best.nats is not None and best.nats.gap is not None:
-        stage.result(f"{name}: least gap to the entropy {best.nats.gap:.3f} ± {best.nats.gap_error:.3f}, {best.model}")
-    elif best.nats is not None:
-        stage.result(f"{name}: fewest nats {best.nats.value:.2f} ± {best.nats.error:.2f}, {best.model}")
+    if best.gap is not None:
+        stage.result(f"{name}: least gap to the entropy {best.gap:.3f} ± {best.gap_error:.3f}, {model}")
+    else:
+        stage.result(f"{name}: fewest nats {best.value:.2f} ± {best.error:.2f}, {model}")
     nearest = min(others, key=lambda row: row.sliced.value)
     unseen = [row.model for row in others if row.mmd.p > 0.01]
     stage.result(

@@ -24,7 +24,7 @@ from demos.common import Stage, main
 from demos.training import fit_or_stop
 from scratchgen import plotting
 from scratchgen.data import digits
-from scratchgen.diffusion import LevelDDPM, Schedule, Trajectory, UNet, ancestral, guided, terms
+from scratchgen.diffusion import LevelDDPM, Trajectory, UNet, ancestral, even_log_snr, guided, terms
 from scratchgen.flows import bits_per_dim
 from scratchgen.optim import AdamW, Average, cosine
 from scratchgen.training import History
@@ -44,17 +44,10 @@ def load(split: str) -> tuple[np.ndarray, np.ndarray]:
     return images.reshape(-1, *SHAPE).astype(np.int64), labels.astype(np.int64)
 
 
-def even_log_snr(steps: int, high: float = HIGH, low: float = LOW) -> Schedule:
-    """log SNR from ``high`` to ``low`` in equal steps: ᾱ is its logistic function."""
-    signal = 1.0 / (1.0 + np.exp(-np.linspace(high, low, steps)))
-    return Schedule(1.0 - signal / np.concatenate([[1.0], signal[:-1]]))
-
-
 def train(steps: int, rng: np.random.Generator) -> tuple[LevelDDPM, History]:
     """AdamW and averaged weights, which the model then has; the best of them by the bound of the validation set."""
-    model = LevelDDPM(
-        UNet(1, rng, channels=16, classes=10, outputs=LEVELS), even_log_snr(T), SHAPE, LEVELS, first=0.5, drop=0.3
-    )
+    net, schedule = UNet(1, rng, channels=16, classes=10, outputs=LEVELS), even_log_snr(T, HIGH, LOW)
+    model = LevelDDPM(net, schedule, SHAPE, LEVELS, first=0.5, drop=0.3)
     history = fit_or_stop(
         model,
         load("train"),

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demos.page12_ddpm import Standard
+from scratchgen.autodiff import no_grad
 from scratchgen.data import NegativeGap
 from scratchgen.data.entropy_gap import ERRORS, ROUNDING
+from scratchgen.distributions.distribution import values
 from scratchgen.metrics import (
     MMDTest,
     SlicedDistance,
@@ -211,6 +213,16 @@ def trained(
         with average.applied():
             state = model.state()
         model.load_state(state)
+
+
+def mean_of(draws: int, bound: Callable[[np.ndarray, Rng], Any]) -> Callable[[np.ndarray, Rng], np.ndarray]:
+    """The mean of so many draws of a bound that draws noise: it is a bound too, and less of it is chance."""
+
+    def mean(x: np.ndarray, rng: Rng) -> np.ndarray:
+        with no_grad():
+            return np.mean([values(bound(x, rng)) for _ in range(draws)], axis=0)
+
+    return mean
 
 
 def size(model: Module) -> int:

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from demos.board.contest import BOUND, DATA, ESTIMATE, EXACT, Board, Entry, Fitted, Nats, Rng, size, trained
+from demos.board.contest import BOUND, DATA, ESTIMATE, EXACT, Board, Entry, Fitted, Nats, Rng, mean_of, size, trained
 from demos.board.points import along_score, exact
 from demos.page11_digits import DIMS, LAYERS, LEVELS, WIDTH, base, density, load, noise
-from demos.page12_digits import even_log_snr
+from demos.page12_digits import HIGH
 from scratchgen.autodiff import Tensor, no_grad
 from scratchgen.autoregressive import MADE, LogisticMixtureOutput, Transformer
-from scratchgen.diffusion import VP, FlowMatching, LevelDDPM, ScoreModel, UNet, log_likelihood, terms
+from scratchgen.diffusion import VP, FlowMatching, LevelDDPM, ScoreModel, UNet, even_log_snr, log_likelihood, terms
 from scratchgen.distributions import Categorical, Independent, Mixture
 from scratchgen.distributions.distribution import values
 from scratchgen.flows import (
@@ -44,6 +44,7 @@ from scratchgen.nn import MLP, Module
 DICE, EXTRA = 10, 0.3  # components of the mixture, and what is added to its counts
 DIFFUSION_STEPS = 100
 START = 2e-3  # the first time of the score
+FLAT: dict[str, Any] = {"lr": 4e-3, "batch": 100, "decay": 0.1, "averaged": 0.98}  # how a ``Flat`` is trained
 
 
 class Split(NamedTuple):
@@ -125,12 +126,7 @@ def vae(data: Split, share: float, rng: Rng) -> Fitted:
     """64-256-256-16, as on page 9."""
     model = VAE(*coders(rng), CategoricalLikelihood(DIMS, LEVELS), latent=16)
     trained(model, data.train, rng, int(600 * share), 2e-3, batch=100, decay=1.0, validation=data.validation)
-
-    def bound(x: np.ndarray, rng: Rng) -> np.ndarray:
-        with no_grad():
-            return np.mean([values(model.elbo(x, rng).total) for _ in range(20)], axis=0)
-
-    return Fitted(bound, model.sample, size(model))
+    return Fitted(mean_of(20, lambda x, rng: model.elbo(x, rng).total), model.sample, size(model))
 
 
 def iwae(data: Split, share: float, rng: Rng) -> Fitted:
@@ -170,12 +166,7 @@ def flow(density_of_v: Flow, data: Split, steps: int, rng: Rng) -> Fitted:
     model = Dequantised(density_of_v, LEVELS, noise(rng))
     start(model.density.transform, ((data.train + rng.random(data.train.shape)) / LEVELS).astype(np.float32))
     trained(model, data.train, rng, steps, 2e-3, batch=50, decay=0.3, clip=50.0, validation=data.validation)
-
-    def bound(x: np.ndarray, rng: Rng) -> np.ndarray:
-        with no_grad():
-            return np.mean([values(model.bound(x, rng)) for _ in range(10)], axis=0)
-
-    return Fitted(bound, model.sample, size(model))
+    return Fitted(mean_of(10, model.bound), model.sample, size(model))
 
 
 def realnvp(data: Split, share: float, rng: Rng) -> Fitted:
@@ -203,9 +194,9 @@ def maf(data: Split, share: float, rng: Rng) -> Fitted:
 def ddpm(data: Split, share: float, rng: Rng) -> Fitted:
     """The U-Net of page 12, without labels; its bound is of P(x) itself."""
     net, shape = UNet(1, rng, channels=16, outputs=LEVELS), (8, 8, 1)
-    model = LevelDDPM(net, even_log_snr(DIFFUSION_STEPS), shape, LEVELS, first=0.5)
-    images = [part.reshape(-1, *shape) for part in data]
-    trained(model, images[0], rng, int(350 * share), 6e-3, 100, 0.3, 0.98, clip=100.0, validation=images[1])
+    model = LevelDDPM(net, even_log_snr(DIFFUSION_STEPS, HIGH), shape, LEVELS, first=0.5)
+    x, held_out = (part.reshape(-1, *shape) for part in data)
+    trained(model, x, rng, int(350 * share), 6e-3, batch=100, decay=0.3, averaged=0.98, clip=100.0, validation=held_out)
     return Fitted(
         lambda x, rng: -terms(model, x.reshape(-1, *shape), rng).total,
         lambda n, rng: model.sample(n, rng).reshape(n, DIMS),
@@ -216,7 +207,7 @@ def ddpm(data: Split, share: float, rng: Rng) -> Fitted:
 def score_ode(data: Split, share: float, rng: Rng) -> Fitted:
     """The score of VP, by a U-Net; log p(v) by the probability flow, its divergence by one probe for each v."""
     model = ScoreModel(Flat(rng), VP(), START)
-    trained(Noisy(model), data.train, rng, int(350 * share), 4e-3, 100, 0.1, 0.98, validation=data.validation)
+    trained(Noisy(model), data.train, rng, int(350 * share), validation=data.validation, **FLAT)
 
     def log_prob(v: np.ndarray, rng: Rng) -> np.ndarray:
         probes = random_signs((1, *v.shape), rng).astype(v.dtype)
@@ -229,7 +220,7 @@ def score_ode(data: Split, share: float, rng: Rng) -> Fitted:
 def flow_matching(data: Split, share: float, rng: Rng) -> Fitted:
     """A velocity, by a U-Net; log p(v) by its ODE in 20 steps, the divergence by one probe for each v."""
     model = FlowMatching(Flat(rng), (DIMS,))
-    trained(Noisy(model), data.train, rng, int(350 * share), 4e-3, 100, 0.1, 0.98, validation=data.validation)
+    trained(Noisy(model), data.train, rng, int(350 * share), validation=data.validation, **FLAT)
 
     def log_prob(v: np.ndarray, rng: Rng) -> Any:
         with no_grad():

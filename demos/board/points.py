@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from demos.board.contest import BOUND, DATA, ESTIMATE, EXACT, Board, Entry, Fitted, Rng, gap_of, size, trained
+from demos.board.contest import BOUND, DATA, ESTIMATE, EXACT, Board, Entry, Fitted, Rng, gap_of, mean_of, size, trained
 from demos.flows import standard_normal
 from demos.page12_ddpm import Standard, with_right_variance
-from demos.page12_digits import even_log_snr
 from scratchgen.autodiff import no_grad
 from scratchgen.autoregressive import MADE, GaussianMixtureOutput, Transformer
 from scratchgen.data import Toy
@@ -22,6 +21,7 @@ from scratchgen.diffusion import (
     FlowMatching,
     ResidualNet,
     ScoreModel,
+    even_log_snr,
     heun,
     log_likelihood,
     terms,
@@ -68,12 +68,7 @@ def vae(data: Standard, share: float, rng: Rng) -> Fitted:
     """Trained by the ELBO, and measured by it."""
     model = VAE(*coders(rng), GaussianLikelihood(2), latent=2)
     trained(model, data.sample(N, rng), rng, int(3000 * share), lr=5e-3, batch=256, clip=10.0)
-
-    def bound(z: np.ndarray, rng: Rng) -> np.ndarray:
-        with no_grad():
-            return np.mean([values(model.elbo(z, rng).total) for _ in range(20)], axis=0)
-
-    return Fitted(bound, model.sample, size(model))
+    return Fitted(mean_of(20, lambda z, rng: model.elbo(z, rng).total), model.sample, size(model))
 
 
 def iwae(data: Standard, share: float, rng: Rng) -> Fitted:

@@ -37,7 +37,8 @@ class DDPM(Family):
         from scratchgen import diffusion as df
 
         D, width = form.dims, settings["width"]
-        schedule = even_log_snr(settings["diffusion_steps"], 8.0 if form.kind == "points" else 3.0)
+        # At first there has to be less noise than the finest structure of points; of levels, the decoder takes care.
+        schedule = df.even_log_snr(settings["diffusion_steps"], high=8.0 if form.kind == "points" else 3.0)
         if form.kind == "points":
             network = df.ResidualNet(D, rng, width=width, outputs=2 * D)
             return df.DDPM(network, schedule, (D,), target="v", weighting="bound", variance="learned", first=0.1)
@@ -99,19 +100,3 @@ class FlowMatching(Family):
         if form.kind == "levels":
             return Nats(in_batches(log_prob, x), "upper bound", f"dequantisation, one draw for each x; {how}")
         return Nats(in_batches(log_prob, x), "estimate", how)
-
-
-def even_log_snr(steps: int, first: float) -> Any:
-    """The schedule whose log SNR falls from ``first`` to −7 in equal steps: ᾱ is its logistic function.
-
-    At first there has to be less noise than the finest structure of points; of levels, the decoder takes care.
-
-    >>> even_log_snr(100, 3.0).T
-    100
-    """
-    import numpy as np
-
-    from scratchgen.diffusion import Schedule
-
-    signal = 1.0 / (1.0 + np.exp(-np.linspace(first, -7.0, steps)))
-    return Schedule(1.0 - signal / np.concatenate([[1.0], signal[:-1]]))

@@ -48,7 +48,7 @@ from scratchgen.diffusion.rectified import own_pairs, straightness
 from scratchgen.diffusion.reverse_chain import Prediction
 from scratchgen.diffusion.runge_kutta import rk4
 from scratchgen.diffusion.samplers import Trajectory, ancestral, ddim, ddim_heun, spaced
-from scratchgen.diffusion.schedules import PriorGap, Schedule, cosine, linear, sigmoid
+from scratchgen.diffusion.schedules import PriorGap, Schedule, cosine, even_log_snr, linear, sigmoid
 from scratchgen.diffusion.score import (
     DenoisingScoreMatching,
     EnergyScore,
@@ -106,6 +106,7 @@ __all__ = [
     "ddim",
     "ddim_heun",
     "euler_maruyama",
+    "even_log_snr",
     "guided",
     "heun",
     "independent_pairing",

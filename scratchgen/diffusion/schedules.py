@@ -23,6 +23,7 @@ A sample starts from N(0, I), so x_T has to be that, nearly. How nearly, for one
     linear     β from 0.0001 to 0.02 for T = 1000; for another T both times 1000/T, which keeps SNR_T    (5)
     cosine     ᾱ_t = f(t)/f(0),  f(t) = cos²(½π (t/T + s)/(1 + s)),  β_t at most 0.999                    (6)
     sigmoid    ᾱ_t = (f(t) − f(T))/(f(0) − f(T)),  f(t) = 1/(1 + e^{6t/T − 3}),  β_t at most 0.999        (7)
+    even       log SNR_t from ``high`` to ``low`` in equal steps, so ᾱ_t = 1/(1 + 1/SNR_t)                (8)
 
 (5) cannot be rescaled to any T: at T = 20 the last β would be 1. It is refused there.
 
@@ -216,6 +217,26 @@ def sigmoid(T: int, start: float = -3.0, end: float = 3.0, most: float = 0.999) 
         raise ValueError(f"start is {start} and end {end}; start must be less")
     fall = expit(-(start + (end - start) * np.arange(T + 1) / T))
     return near_prior(from_signal((fall - fall[-1]) / (fall[0] - fall[-1]), most))
+
+
+def even_log_snr(T: int, high: float, low: float = -7.0) -> Schedule:
+    """The schedule (8), whose ends are chosen: at t = 1 the noise has to be below the finest structure of the data.
+
+    Args:
+        T: the number of steps.
+        high, low: log SNR at t = 1 and at t = T.
+
+    Raises:
+        TypeError, ValueError: for T that is no int, or less than 1; for high that is not above low.
+
+    >>> even_log_snr(3, 2.0, -6.0).log_snr[1:].round(6)
+    array([ 2., -2., -6.])
+    """
+    require_int("T", T)
+    if not high > low:
+        raise ValueError(f"high is {high} and low {low}; high must be more")
+    signal = 1.0 / (1.0 + np.exp(-np.linspace(high, low, T)))
+    return near_prior(Schedule(1.0 - signal / np.concatenate([[1.0], signal[:-1]])))
 
 
 def from_signal(signal: np.ndarray, most: float) -> Schedule:

@@ -11,7 +11,7 @@ import pytest
 
 from scratchgen import autoregressive, checkpoint, diffusion, flows, latent
 from scratchgen.autodiff import no_grad
-from scratchgen.cli.diffusion_models import STEPS, even_log_snr
+from scratchgen.cli.diffusion_models import STEPS
 from scratchgen.cli.models import FAMILIES
 from scratchgen.distributions import Independent, Normal
 from scratchgen.distributions.distribution import values
@@ -119,7 +119,7 @@ BY_HAND: dict[tuple[str, str], tuple[Callable[[], Any], Callable[..., Any], str]
     ("ddpm", "points"): (
         lambda: diffusion.DDPM(
             diffusion.ResidualNet(D, 0, width=2, outputs=2 * D),
-            even_log_snr(3, 8.0),
+            diffusion.even_log_snr(3, 8.0),
             (D,),
             "v",
             "bound",
@@ -130,7 +130,7 @@ BY_HAND: dict[tuple[str, str], tuple[Callable[[], Any], Callable[..., Any], str]
     ),
     ("ddpm", "levels"): (
         lambda: diffusion.LevelDDPM(
-            diffusion.UNet(1, 0, channels=2, outputs=LEVELS), even_log_snr(3, 3.0), (SIDE, SIDE, 1), LEVELS
+            diffusion.UNet(1, 0, channels=2, outputs=LEVELS), diffusion.even_log_snr(3, 3.0), (SIDE, SIDE, 1), LEVELS
         ),
         terms,
         "upper bound",

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from scratchgen.diffusion import PriorGap, Schedule, cosine, linear, sigmoid
+from scratchgen.diffusion import PriorGap, Schedule, cosine, even_log_snr, linear, sigmoid
 from scratchgen.distributions import Normal, kl_divergence
 
 NAMED = {"linear": linear, "cosine": cosine, "sigmoid": sigmoid}
@@ -73,6 +73,15 @@ def test_cosine_and_sigmoid_by_hand():
     assert cosine(10, most=0.9).betas[10] == 0.9
 
 
+def test_even_log_snr_falls_in_equal_steps():
+    """(8), and by hand ᾱ_1 = 1/(1 + e^−3)."""
+    schedule = even_log_snr(100, 3.0)
+    np.testing.assert_allclose(schedule.log_snr[1:], np.linspace(3, -7, 100), rtol=1e-9, atol=1e-9)
+    assert schedule.alphas_cumprod[1] == pytest.approx(1 / (1 + math.exp(-3)), rel=1e-13)
+    with pytest.warns(PriorGap):
+        even_log_snr(100, 3.0, low=-2.0)
+
+
 @pytest.mark.parametrize("make", [cosine, sigmoid, lambda T: Schedule([0.5])])
 def test_one_step_will_do(make):
     assert make(1).betas.shape == (2,)
@@ -130,7 +139,7 @@ def test_bad_betas(betas, error, message):
         Schedule(betas)
 
 
-@pytest.mark.parametrize("make", NAMED.values())
+@pytest.mark.parametrize("make", [*NAMED.values(), lambda T: even_log_snr(T, 3.0)])
 def test_bad_numbers_of_steps(make):
     with pytest.raises(ValueError, match="T is 0; it must be at least 1"):
         make(0)
@@ -145,6 +154,8 @@ def test_bad_settings():
         cosine(10, offset=-1)
     with pytest.raises(ValueError, match=r"start is 3\.0 and end 3\.0"):
         sigmoid(10, start=3.0)
+    with pytest.raises(ValueError, match=r"high is -7\.0 and low -7\.0"):
+        even_log_snr(10, -7.0)
     with pytest.raises(ValueError, match=r"betas has 1.1555555555555557 at \(5,\)"):
         linear(10, 0.1, 2.0)
 
