@@ -71,8 +71,9 @@ HINTS = (
 EXPLANATION = """
 The check trains yours on XOR, which no straight line can do. If all weights start from 0, the gradients of all hidden
 units are equal, here even 0: only the last bias ever learns. Without the nonlinearity the layers are one matrix
-product. With weights of standard deviation 1, a layer of 400 inputs makes numbers of size 20, tanh is flat there, and
-the gradient is nearly 0: that is why the size of the first weights depends on the number of inputs.
+product. With weights of standard deviation 1, a layer of 400 inputs of size 1 makes numbers of size 20, where tanh is
+flat: its slope is 0.04 on average, and so little of the gradient comes through. That is why the size of the first
+weights depends on the number of inputs.
 """
 
 X = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])

@@ -64,9 +64,10 @@ HINTS = (
 
 EXPLANATION = """
 The log-likelihood never falls from step to step: E makes the ELBO touch it, M raises the ELBO. That holds to
-rounding, so it is a test of any EM: one wrong term, and some step goes down. With the old means in (3) the variance
-is too large by the square of the step of the mean; near the end that no longer shows, which is why it is a mistake
-that survives. The VAE does the same two steps by gradient, at once, with an encoder in place of (1).
+rounding, so it is a test of any EM, but it does not find all: with the old means in (3) each half of M still raises the
+ELBO, and nothing falls. The variance is then too large by the square of the step of the mean; near the end that no
+longer shows, which is why it is a mistake that survives. The VAE does the same two steps by gradient, at once, with an
+encoder in place of (1).
 """
 
 
