@@ -69,8 +69,8 @@ def check(student: Student) -> None:
         given = tuple(rng.normal(size=(rows, dims)) for _ in names)
         case = f"{rows} rows, {dims} dimensions"
         expect(student.gaussian_log_density, dict(zip(names, given)), from_the_definition(*given), case)
-    far = {"x": np.array([[1e4, 0.0, 0.0]]), "mean": np.zeros((1, 3)), "logvar": np.array([[0.0, 1.0, -1.0]])}
-    exact = np.array([-0.5e8 - 1.5 * np.log(2 * np.pi)])  # the two log-variances cancel
+    far = {"x": np.array([[1e4, 0.0, 0.0]]), "mean": np.zeros((1, 3)), "logvar": np.array([[0.0, 12.0, -6.0]])}
+    exact = np.array([-0.5e8 - 1.5 * np.log(2 * np.pi) - 3])  # −½ (12 − 6)
     expect(student.gaussian_log_density, far, exact, "10,000 standard deviations from the mean", tol=1e-12)
 
 
@@ -86,6 +86,7 @@ WRONG: Wrong = {
     "giving the logarithm of the variance the wrong sign": change(" + logvar", " - logvar"),
     "dividing the squared distance by the standard deviation": change("np.exp(logvar)", "np.exp(logvar / 2)"),
     "multiplying the squared distance by the variance instead of dividing": change("/ np.exp", "* np.exp"),
+    "clipping logvar to ±10": lambda x, mean, logvar: gaussian_log_density(x, mean, np.clip(logvar, -10, 10)),
     "leaving out the ½": change("-0.5 * ", "-1.0 * "),
     "leaving out the minus, so that it is the negative log-density": change("-0.5 * ", "0.5 * "),
     "averaging over the dimensions instead of summing": change("np.sum(", "np.mean("),

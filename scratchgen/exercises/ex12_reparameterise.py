@@ -75,6 +75,8 @@ def check(student: Student) -> None:
         }
         exact = given["mean"] + given["eps"] * np.sqrt(np.exp(given["logvar"]))
         expect(f, given, exact, f"eps of shape {shape}")
+    given = {"mean": np.zeros((1, 2)), "logvar": np.array([[-30.0, 14.0]]), "eps": np.array([[1.0, -1.0]])}
+    expect(f, given, np.array([[np.exp(-15.0), -np.exp(7.0)]]), "a very small and a large variance")
     mean, logvar = (Tensor(rng.normal(size=(3, 2)), requires_grad=True) for _ in range(2))
     eps, g = rng.normal(size=(3, 2)), rng.normal(size=(3, 2))
     z = call(f, {"mean": mean, "logvar": logvar, "eps": eps}, "Tensors")
@@ -100,6 +102,7 @@ WRONG: Wrong = {
     "cutting the gradient, by .data": lambda mean, logvar, eps: reparameterise(data_of(mean), data_of(logvar), eps),
     "taking logvar itself for the standard deviation": change("np.exp(0.5 * logvar)", "logvar"),
     "taking half of the logarithm for the standard deviation": change("np.exp(0.5 * logvar)", "0.5 * logvar"),
+    "clipping logvar to ±10": change("0.5 * logvar", "0.5 * np.clip(logvar, -10, 10)"),
     "forgetting the mean": change("mean + ", ""),
     "returning the mean, without noise": change(" + std * eps", " + 0 * std * eps"),
     "adding noise of variance 1": change("std * ", "0 * std + "),

@@ -83,8 +83,8 @@ EXPLANATION = """
 That is a VAE. Two ways to fail both let the loss fall. With z cut loose from the graph the encoder learns from KL
 alone, and makes every q(z|x) the prior; the decoder ends as the average image. On the images of the check, two kinds of
 four pixels, that is an ELBO of −4 log 2 = −2.77. The other way is to average KL where the likelihood is summed: with
-three latent dimensions the "bound" came to −0.42 there in 2,000 steps, although no model of two kinds of images has a
-mean log p(x) above −log 2 = −0.69. In the check, KL after 300 steps must be more than a tenth of a nat: z carries
+three latent dimensions the "bound" came to −0.42 there in 2,000 steps, although no model of two equally frequent images
+has a mean log p(x) above −log 2 = −0.69. In the check, KL after 300 steps must be more than a tenth of a nat: z carries
 something.
 """
 
