@@ -1,6 +1,7 @@
 """The lecture as exercises: functions to be written by yourself, with checks that cannot be fooled.
 
-To solve them: ``python -m scratchgen exercises init`` writes the files to be completed into a folder of your own.
+To solve them: ``python -m scratchgen exercises init`` writes the files to be completed into a folder of your own. What
+they make together, ``python -m scratchgen exercises demo`` shows: see ``payoff``.
 
 To write one, copy ``ex11_kl_gaussians`` and go through it from the top. A file ``exNN_name.py`` has
 

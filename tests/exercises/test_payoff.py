@@ -195,7 +195,7 @@ def test_without_a_function_of_ones_own_it_says_what_to_solve_first(at_hand, und
 
 def test_what_cannot_be_read_is_never_used(at_hand, undrawn, capsys):
     assert at_hand("vae", [6], {11: "def kl_gaussians(:"}, anyway=True)[0] == 0
-    assert "the solution: yours has errors" in capsys.readouterr().out
+    assert "the solution, since yours cannot be run" in capsys.readouterr().out
 
 
 def test_an_error_in_training_tells_the_learners_own_line(at_hand, undrawn, capsys):
@@ -211,7 +211,30 @@ def test_an_error_in_training_tells_the_learners_own_line(at_hand, undrawn, caps
     code, _ = at_hand("vae", [6], {11: EVERY[11].solution.replace("return ", "return str(0) * 0 * ")}, anyway=True)
     assert code == 1 and "in kl_gaussians" in capsys.readouterr().out
     code, _ = at_hand("vae", [6], {11: EVERY[11].solution.replace("return ", "return 'x' or ")}, anyway=True)
-    assert code == 1 and "With kl_gaussians, which fails the check, this cannot go on" in capsys.readouterr().out
+    assert code == 1 and "With kl_gaussians, whose check fails, this cannot go on" in capsys.readouterr().out
+
+
+def test_a_picture_that_cannot_be_written_is_refused(at_hand, undrawn, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match="cannot be made a folder"):
+        at_hand("made", [6], out=tmp_path / "file")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(Refused, match="name another folder by --out"):
+        at_hand("made", [6], out=tmp_path / "out")
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path):
+    figure = Mock()
+    figure.savefig.side_effect = PermissionError(13, "Permission denied")
+    with pytest.raises(Failure, match="vae.png cannot be written: Permission denied"):
+        Stage("vae", tmp_path).save(figure)
+
+
+def test_samples_that_are_no_numbers_are_drawn_and_told_all_the_same(at_hand, undrawn, capsys):
+    source = EVERY[28].solution.replace("return mean + ", "return np.nan * mean + ")
+    assert source != EVERY[28].solution
+    assert at_hand("diffusion", [6], {28: source}, anyway=True)[0] == 0
+    assert "distance of DDPM, 100 steps from data: nan" in capsys.readouterr().out
 
 
 def test_a_training_that_diverges_ends_with_the_step(tmp_path):

@@ -11,9 +11,12 @@ import json
 import os
 import signal
 import sys
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from scratchgen.exercises.kit.child import limit_resources
 from scratchgen.exercises.kit.exercise import PACKAGE, Exercise
@@ -28,14 +31,15 @@ from scratchgen.exercises.payoff.stage import Stage
 def main() -> None:
     """Read what to do, do it, and end without waiting for anything that a learner's file left running."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, whatever the learner's code catches
-    with suppress(AttributeError, ValueError, OSError):
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     task = json.load(sys.stdin)
     sys.stdin = open(os.devnull, encoding="utf-8")
     limit_resources(MEGABYTES, None)
-    problem = show(task)
-    if problem:
-        print(problem, flush=True)
+    try:
+        problem = show(task)
+        if problem:
+            print(problem, flush=True)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has enough
+        os._exit(1)
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # whatever a learner's file made of them
             stream.flush()
@@ -48,6 +52,9 @@ def show(task: dict[str, Any]) -> str:
     needed = [Exercise(importlib.import_module(f"{PACKAGE}.{name}")) for name in task["exercises"]]
     files = {name: Path(file) for name, file in task["files"].items()}
     stage = Stage(task["payoff"], Path(task["out"]), task["seed"], task["effort"], tuple(task["notes"]))
+    anyway = (
+        f"With {', '.join(task['unchecked'])}, whose check fails, this cannot go on:\n" if task["unchecked"] else ""
+    )
     before = snapshot()
     sys.path.append(task["folder"])  # last: a file numpy.py beside the learner's is not NumPy
     try:
@@ -55,18 +62,19 @@ def show(task: dict[str, Any]) -> str:
         touched = changes(before)
         if touched:
             return f"Your files replace {', '.join(touched[:3])}: nothing can be trained then."
-        payoff.run(pieces, stage)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # an overflow shows in the figures and the picture
+            warnings.simplefilter("ignore")
+            payoff.run(pieces, stage)
     except (Unreadable, Failure) as error:
-        return str(error)
+        return anyway + str(error)
+    except BrokenPipeError:
+        raise
     except MemoryError:
         return f"The memory of {MEGABYTES} MB does not suffice."
     except Exception as error:  # a result that does not fit: only functions that fail their checks should give one
-        if not task["unchecked"]:
+        if not anyway:
             raise
-        return (
-            f"With {', '.join(task['unchecked'])}, which fail{'s' * (len(task['unchecked']) == 1)} the check, this "
-            f"cannot go on: {type(error).__name__}: {error}"
-        )
+        return f"{anyway}{type(error).__name__}: {error}"
     return ""
 
 

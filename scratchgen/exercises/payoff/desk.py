@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scratchgen.exercises.kit.desk import COMMAND, Desk
-from scratchgen.exercises.kit.exercise import FAILED, Exercise, Verdict
+from scratchgen.exercises.kit.exercise import FAILED, NOT_WRITTEN, PASSED, Exercise, Verdict
 from scratchgen.exercises.kit.folder import MISSING, UNTOUCHED, Refused
 from scratchgen.exercises.kit.load import ROOT
 
@@ -36,34 +36,21 @@ class Part(NamedTuple):
         """The functions, in words."""
         return ", ".join(self.functions)
 
+    @property
+    def status(self) -> str:
+        """That of the verdict."""
+        return NOT_WRITTEN if self.verdict is None else self.verdict.status
+
     def line(self) -> str:
         """Whose functions are used, and why."""
-        passed = self.verdict is not None and self.verdict.passed
-        mark = "✓" if passed else " " if self.verdict is None or not self.written else "✗"
-        return f"{mark} {self.exercise.number:2}  {self.names:34} {self.whose()}"
-
-    @property
-    def written(self) -> bool:
-        """Whether there is a function that passes or fails its check."""
-        return self.verdict is not None and (self.verdict.passed or self.verdict.status == FAILED)
-
-    def whose(self) -> str:
-        """Whose functions are used, in words."""
-        if self.own:
-            return "yours" if self.verdict and self.verdict.passed else f"yours, although the check fails{self.named}"
-        if not self.written:
-            return "the solution, since yours is not written yet" if self.readable else "the solution: yours has errors"
-        return f"the solution, since the check fails{self.named}"
-
-    @property
-    def readable(self) -> bool:
-        """Whether the learner's file, if there is one, could be run at all."""
-        return self.verdict is None or self.verdict.status != "error"
-
-    @property
-    def named(self) -> str:
-        """The known mistakes in it."""
-        return f" ({', or '.join(self.verdict.mistakes)})" if self.verdict and self.verdict.mistakes else ""
+        mark = {PASSED: "✓", NOT_WRITTEN: " "}.get(self.status, "✗")
+        mistakes = f" ({', or '.join(self.verdict.mistakes)})" if self.verdict and self.verdict.mistakes else ""
+        whose = {
+            PASSED: "yours",
+            FAILED: ("yours, although" if self.own else "the solution, since") + f" the check fails{mistakes}",
+            NOT_WRITTEN: "the solution, since yours is not written yet",
+        }.get(self.status, "the solution, since yours cannot be run")
+        return f"{mark} {self.exercise.number:2}  {self.names:34} {whose}"
 
 
 def demo(desk: Desk, name: str, out: Path | None, seed: int, quick: bool, anyway: bool, seconds: float) -> int:
@@ -88,15 +75,17 @@ def demo(desk: Desk, name: str, out: Path | None, seed: int, quick: bool, anyway
     parts = [part(desk, desk.exercises[n], functions, anyway, seconds) for n, functions in payoff.FUNCTIONS.items()]
     desk.tell(f"{payoff.TITLE}, made of your functions:", *(p.line() for p in parts), "")
     refuse_without_own(parts, anyway)
-    if any(p.written and not p.own for p in parts):
+    if any(p.status == FAILED and not p.own for p in parts):
         desk.tell("With --anyway those that fail their checks are used too: see what the mistake does.", "")
     folder = (desk.folder.path if out is None else out).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Refused(f"{folder} cannot be made a folder: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise Refused(f"nothing can be written into {folder}: name another folder by --out")
     desk.tell(f"This takes about {max(3, round(payoff.SECONDS * (QUICK if quick else 1)))} s; Ctrl-C ends it.")
-    unchecked = [p for p in parts if p.own and not (p.verdict and p.verdict.passed)]
+    unchecked = [p for p in parts if p.own and p.status == FAILED]
     task = {
         "payoff": name,
         "exercises": [p.exercise.id for p in parts],
@@ -130,7 +119,7 @@ def refuse_without_own(parts: list[Part], anyway: bool) -> None:
         return
     first = next((p for p in parts if p.verdict is not None), parts[0])
     numbers = ", ".join(str(p.exercise.number) for p in parts)
-    more = "; --anyway uses what fails its check" if any(p.written for p in parts) and not anyway else ""
+    more = "; --anyway uses what fails its check" if any(p.status == FAILED for p in parts) and not anyway else ""
     raise Refused(
         f"none of these functions is yours yet: solve one of the exercises {numbers} first, "
         f"`{COMMAND} check {first.exercise.number}` tells how far you are{more}"
@@ -139,7 +128,7 @@ def refuse_without_own(parts: list[Part], anyway: bool) -> None:
 
 def notes(parts: list[Part]) -> list[str]:
     """What stands below the picture: whose functions it was made of, and the mistakes that are known to be in them."""
-    own = [p for p in parts if p.own and p.verdict and p.verdict.passed]
+    own = [p for p in parts if p.own and p.status == PASSED]
     found = [f"Yours: {', '.join(p.names for p in own)}."] if own else []
     for p in parts:
         if p.own and p not in own and p.verdict:
@@ -157,7 +146,7 @@ def run_child(task: dict[str, Any]) -> int:
         "MPLBACKEND": "Agg",
         "OPENBLAS_NUM_THREADS": "1",  # the same numbers on any number of cores
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONIOENCODING": "utf-8:backslashreplace",
+        "PYTHONIOENCODING": f"{getattr(sys.stdout, 'encoding', None) or 'utf-8'}:backslashreplace",
         "PYTHONUNBUFFERED": "1",
     }
     child = subprocess.Popen(

@@ -99,11 +99,11 @@ def run(pieces: Pieces, stage: Stage) -> None:
         f"guided to one moon, scale {SCALE:g}, DDIM, {T} steps": ddim(noise, guided, T),
     }
     stage.say(f"the loss is {np.mean(losses[-(steps // 10 + 1) :]):.3f}; one that predicts no noise at all has 2")
-    stage.say(f"distance of data from data: {sliced_wasserstein(x, other, rng=0).value:.3f}, of perfect samples too")
+    stage.say(f"distance of data from data: {distance(x, other):.3f}, of perfect samples too")
     for name, samples in drawn.items():
         if "guided" in name:  # they are to be unlike the data as a whole
             continue
-        stage.say(f"distance of {name} from data: {sliced_wasserstein(x, samples, rng=0).value:.3f}")
+        stage.say(f"distance of {name} from data: {distance(x, samples):.3f}")
 
     figure, axes = stage.figure(TITLE, 2, 3)
     panels = {"two moons": x, "noise, from which all begin": noise, **drawn}
@@ -114,3 +114,8 @@ def run(pieces: Pieces, stage: Stage) -> None:
     curves({"loss in training": smooth(losses)}, axes[1, 2], ylabel="squared error")
     axes[1, 2].set_title("the loss")
     stage.save(figure)
+
+
+def distance(x: np.ndarray, samples: np.ndarray) -> float:
+    """The sliced Wasserstein distance of two sets of points; NaN if samples are no finite numbers."""
+    return sliced_wasserstein(x, samples, rng=0).value if np.isfinite(samples).all() else np.nan

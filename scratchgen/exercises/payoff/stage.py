@@ -75,9 +75,16 @@ class Stage:
         return figure, figure.subplots(rows, columns, squeeze=False)
 
     def save(self, figure: Any) -> None:
-        """Write the picture, and say where it is."""
+        """Write the picture, and say where it is.
+
+        Raises:
+            Failure: if it cannot be written.
+        """
         path = self.out / f"{self.name}.png"
-        figure.savefig(path, dpi=110)
+        try:
+            figure.savefig(path, dpi=110)
+        except OSError as error:
+            raise Failure(f"{path} cannot be written: {error.strerror or error}") from None
         self.say(f"the picture is {path}")
 
 

@@ -111,7 +111,7 @@ def bounds(pieces: Pieces, encoder: Any, decoder: Any, x: np.ndarray, eps: np.nd
 
 
 def independent_pixels(pieces: Pieces, x: np.ndarray, unseen: np.ndarray) -> float:
-    """log p of unseen images, if each pixel is black as often as in x, whatever the others are; with one image more."""
+    """log p of unseen images, if each pixel is black as often as in x and in one more image, half grey."""
     p = (x.sum(axis=0) + 0.5) / (len(x) + 1)
     logits = np.log(p) - np.log1p(-p)
     return float(np.mean(pieces.bernoulli_log_prob(unseen, np.tile(logits, (len(unseen), 1)))))
