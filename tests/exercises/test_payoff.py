@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from scratchgen.__main__ import main
-from scratchgen.autodiff import Tensor
+from scratchgen.autodiff import Tensor, jacobian
 from scratchgen.cli.exercises import DEMOS
 from scratchgen.exercises.kit import Failure, Student, exercises
 from scratchgen.exercises.kit import desk as kit_desk
@@ -23,7 +23,7 @@ from scratchgen.exercises.kit.folder import Folder, Refused
 from scratchgen.exercises.kit.load import ROOT, Checked
 from scratchgen.exercises.kit.reading import Unreadable, define
 from scratchgen.exercises.payoff import child, desk
-from scratchgen.exercises.payoff.pieces import Optimizer, Pieces, guarded, trainable
+from scratchgen.exercises.payoff.pieces import Optimizer, Pieces, guarded, trainable, weights
 from scratchgen.exercises.payoff.stage import Stage
 from scratchgen.optim import Adam
 
@@ -226,7 +226,7 @@ def test_a_picture_that_cannot_be_written_is_refused(at_hand, undrawn, tmp_path,
 def test_a_file_that_cannot_be_written_is_told(tmp_path):
     figure = Mock()
     figure.savefig.side_effect = PermissionError(13, "Permission denied")
-    with pytest.raises(Failure, match="vae.png cannot be written: Permission denied"):
+    with pytest.raises(Failure, match=r"vae\.png cannot be written: Permission denied"):
         Stage("vae", tmp_path).save(figure)
 
 
@@ -354,6 +354,99 @@ def test_each_way_to_fail_on_tensors_is_told(capsys):
     for trial in (lambda f, p: f(np.eye(2), p.data * np.ones((2, 2))), lambda f, p: f(p), lambda f, p: None):
         assert trainable(pieces, "bernoulli_log_prob", trial) is not pieces.bernoulli_log_prob
         assert "arrays only" in capsys.readouterr().out
+
+
+# -- what the payoffs compute themselves, against exact values -------------------------------------------------------
+
+
+def solutions(name):
+    return Pieces([EVERY[n] for n in payoff(name).FUNCTIONS], {})
+
+
+def test_the_bounds_of_the_vae_where_they_are_known():
+    """One draw of each image, by SciPy's densities; and log p(x) itself where z tells nothing and q is the prior."""
+    from scipy.stats import bernoulli, norm
+
+    rng = np.random.default_rng(0)
+    x, eps = rng.integers(2, size=(3, 64)).astype(float), rng.standard_normal((1, 3, 2))
+    mean, logvar, W = rng.standard_normal((3, 2)), rng.standard_normal((3, 2)), rng.standard_normal((2, 64))
+    fit, kl, one = payoff("vae").bounds(
+        solutions("vae"), lambda x: Tensor(np.hstack([mean, logvar])), lambda z: Tensor(z @ W), x, eps
+    )
+    std = np.exp(0.5 * logvar)
+    z = mean + std * eps[0]
+    log_likelihood = bernoulli.logpmf(x, 1 / (1 + np.exp(-z @ W))).sum(axis=1).mean()
+    np.testing.assert_allclose(fit, log_likelihood, rtol=1e-10)
+    np.testing.assert_allclose(kl, (0.5 * (std**2 + mean**2 - 1 - logvar)).sum(axis=1).mean(), rtol=1e-10)
+    log_ratio = (norm.logpdf(z) - norm.logpdf(z, mean, std)).sum(axis=1).mean()
+    np.testing.assert_allclose(one, log_likelihood + log_ratio, rtol=1e-10)
+
+    fit, kl, bound = payoff("vae").bounds(
+        solutions("vae"), lambda x: Tensor(np.zeros((3, 4))), lambda z: Tensor(np.zeros((len(z), 64))), x,
+        rng.standard_normal((5, 3, 2)),
+    )  # fmt: skip
+    np.testing.assert_allclose([fit, kl, bound], [-64 * np.log(2), 0, -64 * np.log(2)], atol=1e-10)
+
+
+def test_independent_pixels_by_hand():
+    x, unseen = np.zeros((3, 64)), np.zeros((2, 64))
+    x[0, 0] = unseen[:, 0] = 1  # P = 1.5 / 4; of the others 1 − 0.5 / 4
+    exact = np.log(1.5 / 4) + 63 * np.log(3.5 / 4)
+    np.testing.assert_allclose(payoff("vae").independent_pixels(solutions("vae"), x, unseen), exact, rtol=1e-12)
+
+
+def test_the_plane_is_decoded_from_top_left_to_bottom_right():
+    seen = []
+    payoff("vae").decoded_plane(lambda z: seen.append(z) or Tensor(np.zeros((len(z), 64))), side=3)
+    assert seen[0][0, 0] < -0.9 and seen[0][0, 1] > 0.9 and seen[0][2, 0] > 0.9 > -0.9 > seen[0][-1, 1]
+
+
+def test_the_flow_goes_back_where_it_came_from_and_knows_its_determinant():
+    """Equation (2) of `flow`: the round trip, and log |det| by the Jacobian of autodiff."""
+    flow, pieces, rng = payoff("flow"), solutions("flow"), np.random.default_rng(0)
+    model = flow.Flow([weights(pieces.init_mlp([1, 8, 2], rng)) for _ in range(3)], pieces.mlp)
+    v = rng.random((4, 2))
+    h, total = v, 0.0
+    for layer in model.layers(pieces.forward, numbers=True):
+        h, logdet = layer(h)
+        total = total + logdet
+    np.testing.assert_allclose(model.inverted(h, pieces.inverse), v, atol=1e-12)
+
+    def z_of(row):
+        z = row.reshape(1, 2)
+        for layer in model.layers(pieces.forward):
+            z, _ = layer(z)
+        return z.reshape(2)
+
+    exact = [np.linalg.slogdet(np.asarray(jacobian(z_of)(row)))[1] for row in v]
+    np.testing.assert_allclose(total, exact, rtol=1e-10)
+    x, y, density = flow.on_a_grid(lambda v: np.log(4 * v[:, 0] * v[:, 1] ** 0), 50)  # 4 x: not 1, to see the mean
+    np.testing.assert_allclose([density.mean(), density[3, 40]], [2, 4 * x[40]], rtol=1e-10)
+    assert len(y) == 50
+
+
+def test_a_leak_is_counted_pair_by_pair():
+    """Of W with ones, only what is on or below the diagonal is a leak: input i to output j ≤ i."""
+    leak, x = payoff("made").leak, np.zeros((5, 64))
+    W = np.triu(np.ones((64, 64)), 1)
+    assert leak(lambda x: Tensor(x @ W), x) == 0
+    W[7, 7] = W[9, 2] = 1
+    assert leak(lambda x: Tensor(x @ W), x) == 2
+
+
+def test_the_points_are_dots_of_the_screen():
+    flow = payoff("flow")
+    corners = np.array([[-1, -1], [0, 0], [1, 1]]) * flow.SIDE / 2
+    assert flow.pixels(corners).tolist() == [[0, 0], [512, 512], [1023, 1023]]
+
+
+def test_the_network_is_told_the_class_and_the_step():
+    features, x = payoff("diffusion").features, np.zeros((3, 2))
+    told = features(x, 7, np.array([0, 1, 2]))
+    assert told[:, -2:].tolist() == [[1, 0], [0, 1], [0, 0]] and told.shape == (3, 24)
+    steps = [features(x[:1], t, np.array([2]))[0] for t in range(101)]
+    assert len(np.unique(np.round(steps, 6), axis=0)) == 101  # no two steps look the same
+    assert np.array_equal(features(x, np.array([3, 4, 5]), np.array([2, 2, 2])), steps[3:6])
 
 
 @pytest.mark.slow
