@@ -17,10 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from scratchgen.cli.info import THREADS
+
 # Read when NumPy is loaded, so they have to be there before. What the user has set stays.
-ONE_THREAD = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
+ONE_THREAD = dict.fromkeys(THREADS, "1")
 TEXT = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}  # errors stay between the lines they came between
 GRACE = 3.0  # seconds for a process to end of itself after Ctrl-C
 

@@ -111,7 +111,7 @@ function exploreFlow(json, { contour, std }) {
       if (begins) chosen = distance(ends.a) < distance(ends.b) ? "a" : "b";
       moveChosen(to);
     },
-    ([dx, dy], far) => moveChosen([ends[chosen][0] + dx * (far ? 0.5 : 0.05), ends[chosen][1] + dy * (far ? 0.5 : 0.05)]),
+    (direction, far) => moveChosen(nudged(ends[chosen], direction, far)),
   );
   for (const radio of document.querySelectorAll('input[name="point"]')) {
     radio.addEventListener("change", () => { chosen = radio.value; update(); });

@@ -123,6 +123,11 @@ function steerable(canvas, moved, stepped) {
   });
 }
 
+/** A point after an arrow key: a twentieth further, or with shift a half. */
+function nudged(point, direction, far) {
+  return point.map((value, axis) => value + direction[axis] * (far ? 0.5 : 0.05));
+}
+
 /** Call `draw` once before the next picture of the screen, however often it is asked for; also when the width or the
  *  colours change. Returns the function that asks. */
 function redrawn(draw) {

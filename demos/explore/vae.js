@@ -134,7 +134,7 @@ function exploreVae(json, { points, labels }) {
   steerable(
     byId("plane"),
     ([u, v]) => move([reach * (2 * u - 1), reach * (1 - 2 * v)]),
-    ([dx, dy], far) => move([z[0] + dx * (far ? 0.5 : 0.05), z[1] + dy * (far ? 0.5 : 0.05)]),
+    (direction, far) => move(nudged(z, direction, far)),
   );
   steerable(
     byId("mean"),

@@ -37,11 +37,11 @@ def parts(chapters: Iterable[Chapter]) -> list[Part]:
     found: dict[str, Part] = {}
     for chapter in chapters:
         match = re.match(r"page(\d+)_", chapter.name)
-        page = int(match.group(1)) if match else None
-        anchor = TOGETHER if page is None else f"page{page:02d}"
-        name = f"Page {page}: {PAGES[page]}" if page in PAGES else f"Page {page}"
-        heading = "All families together" if page is None else name
-        found.setdefault(anchor, Part(anchor, heading, [])).chapters.append(chapter)
+        anchor, title = TOGETHER, "All families together"
+        if match:
+            page = int(match[1])
+            anchor, title = f"page{page:02d}", f"Page {page}" + (f": {PAGES[page]}" if page in PAGES else "")
+        found.setdefault(anchor, Part(anchor, title, [])).chapters.append(chapter)
     return list(found.values())
 
 

@@ -99,7 +99,7 @@ def shape(text: str) -> tuple[int, ...]:
 def seed(text: str) -> int:
     """A seed, which is not negative."""
     if int(text) < 0:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 0")
     return int(text)
 
 

@@ -93,7 +93,7 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
 def limit(text: str) -> float:
     """A number of seconds, from 0.1 to a day."""
     if not 0.1 <= float(text) <= 86400:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text} is not from 0.1 to 86400 seconds")
     return float(text)
 
 

@@ -107,14 +107,11 @@ def read_csv(path: Path) -> np.ndarray:
         raise BadInput(f"{path}: byte {error.start} is not UTF-8 text; is it a CSV file?") from error
     if "\0" in text:
         raise BadInput(f"{path} is binary, not a CSV file")
-    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip() and line.lstrip()[0] != "#"]
+    lines = numbered(text)
     if not lines:
         raise BadInput(f"{path} is empty")
-    first = lines[0][1]
-    delimiter = next((d for d in DELIMITERS if d in first), None)
-    head = [field.strip().strip('"') for field in first.split(delimiter)]
-    names = [] if any(map(is_number, head)) else head
-    rows = lines[bool(names) :]
+    delimiter, head, is_header = first_line(lines[0][1])
+    rows = lines[is_header:]
     if not rows:
         raise BadInput(f"{path} has a header, and no line of numbers after it")
     values = [line for _, line in rows]
@@ -125,7 +122,27 @@ def read_csv(path: Path) -> np.ndarray:
                 return np.loadtxt(values, dtype, delimiter=delimiter, ndmin=2)
         except (ValueError, OverflowError, DeprecationWarning):
             pass
-    raise BadInput(f"{path}, {fault(rows, names, len(head), delimiter)}")
+    raise BadInput(f"{path}, {fault(rows, head if is_header else [], len(head), delimiter)}")
+
+
+def numbered(text: str) -> list[tuple[int, str]]:
+    """The lines of a CSV file that hold something, each with its number: not those that begin with #.
+
+    >>> numbered("x,y\\n\\n# in metres\\n1,2")
+    [(1, 'x,y'), (4, '1,2')]
+    """
+    return [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip() and line.lstrip()[0] != "#"]
+
+
+def first_line(line: str) -> tuple[str | None, list[str], bool]:
+    """What the first line tells: the delimiter, None for blanks; its fields; whether it is a header, without numbers.
+
+    >>> first_line("height;width")
+    (';', ['height', 'width'], True)
+    """
+    delimiter = next((d for d in DELIMITERS if d in line), None)
+    fields = [field.strip().strip('"') for field in line.split(delimiter)]
+    return delimiter, fields, not any(map(is_number, fields))
 
 
 def fault(rows: list[tuple[int, str]], names: list[str], columns: int, delimiter: str | None) -> str:
@@ -161,9 +178,6 @@ def line_of_row(path: Path, row: int) -> str:
     """Where a row of the array stands in a CSV file, for messages; else its number, counted from 0."""
     if not path.name.lower().endswith((".csv", ".tsv")) or not os.path.exists(path):
         return f"row {row}"
-    lines = path.read_text("utf-8-sig").splitlines()
-    numbered = [i for i, line in enumerate(lines, 1) if line.strip() and line.lstrip()[0] != "#"]
-    first = lines[numbered[0] - 1]
-    delimiter = next((d for d in DELIMITERS if d in first), None)
-    header = not any(is_number(field.strip().strip('"')) for field in first.split(delimiter))
-    return f"line {numbered[row + header]}"
+    lines = numbered(path.read_text("utf-8-sig"))
+    _, _, is_header = first_line(lines[0][1])
+    return f"line {lines[row + is_header][0]}"

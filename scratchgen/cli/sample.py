@@ -34,18 +34,18 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--out", metavar="FILE", help=f"where to save them: {', '.join(SUFFIXES)}; .txt for text")
     parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
     parser.add_argument(
-        "--temperature", type=above_zero, help=f"below 1: likelier, less various; {models('tempered')} only"
+        "--temperature", type=above_zero, help=f"below 1: likelier, less various; {names_with('tempered')} only"
     )
-    parser.add_argument("--top-k", type=at_least(1), help=f"draw among the K likeliest; {models('truncated')} only")
+    parser.add_argument("--top-k", type=at_least(1), help=f"draw among the K likeliest; {names_with('truncated')} only")
     parser.add_argument(
-        "--top-p", type=above_zero, help=f"draw among the likeliest of mass P; {models('truncated')} only"
+        "--top-p", type=above_zero, help=f"draw among the likeliest of mass P; {names_with('truncated')} only"
     )
     parser.add_argument("--prompt", help="how texts begin")
     parser.add_argument("--length", type=at_least(1), help="characters of a text, with the prompt (default 200)")
     parser.set_defaults(run=run)
 
 
-def models(ability: str) -> str:
+def names_with(ability: str) -> str:
     """The names of the models that have an ability."""
     return ", ".join(family.name for family in FAMILIES.values() if getattr(family, ability))
 
@@ -103,7 +103,7 @@ def knobs_of(options: argparse.Namespace, found: Any) -> dict[str, Any]:
         ability = "tempered" if name == "temperature" else "truncated"
         if not getattr(found.family, ability):
             flag = f"--{name.replace('_', '-')}"
-            raise BadInput(f"{flag}: {found.family.name} has none; it is for {models(ability)}")
+            raise BadInput(f"{flag}: {found.family.name} has none; it is for {names_with(ability)}")
     if found.form.kind != "text":
         for name in ("prompt", "length"):
             if getattr(options, name) is not None:

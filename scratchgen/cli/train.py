@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from scratchgen.cli.data import Data
 
 EVALUATIONS = 20  # in a training
-MOST_VALIDATION = 2000  # rows that are looked at while training, and of wide ones
-MOST_NUMBERS = 150_000  # so many numbers, but
-FEWEST_VALIDATION = 100  # rows
+# Rows of the validation part that are looked at while training: at most so many, of wide ones as many as have so many
+# numbers, but never fewer than the last.
+MOST_VALIDATION, MOST_NUMBERS, FEWEST_VALIDATION = 2000, 150_000, 100
 
 
 def add(subparsers: Any) -> None:

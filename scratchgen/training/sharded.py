@@ -42,12 +42,13 @@ interface of ``concurrent.futures``, whose workers may be on other machines: ``m
 What is reproduced. (1) holds to rounding: sums are made in another order. Of the noise that a loss draws,
 
     S = 1    the worker draws from the generator of the run: all bits are those without an executor;
-    S > 1    shard s of step t draws from a generator that is derived from the seed of the run, t and s.          (2)
+    S > 1    shard s of step t draws from one that is derived from (r, t, s); r is drawn once, for the run.       (2)
 
-So the bits depend on the seed and on S, but not on the kind of executor, on how many workers it has or who is first.
-With S > 1 a loss draws other numbers than without an executor, of the same distribution. For the very same ones, noise
-has to be dealt out with the rows, as data: ``fit(model, (x, noise), …)`` with a ``loss(x, noise, rng)`` that does not
-draw. Such a loss, as any that does not draw, has the same batches with and without executor, and (1) throughout.
+So the bits depend on the seed of the run and on S, but not on the kind of executor, on how many workers it has or who
+is first. With S > 1 a loss draws other numbers than without an executor, of the same distribution. For the very same
+ones, noise has to be dealt out with the rows, as data: ``fit(model, (x, noise), …)`` with a ``loss(x, noise, rng)``
+that does not draw. Such a loss, as any that does not draw, has the same batches with and without executor, and (1)
+throughout.
 
 What (1) asks of the model: that the loss is a mean of what each row contributes on its own. Where a row's contribution
 depends on the others, ``couples_rows`` of the Module says so, and it is refused: BatchNorm, free bits, optimal pairing.
@@ -126,7 +127,7 @@ class Sharded:
         Args:
             model, tensors, batch: as of ``loss_and_gradients``.
             rng: what one shard draws from.
-            seed, step: what the generators of more shards are derived from (2).
+            seed, step: r and t of (2).
 
         Raises:
             FloatingPointError: for a loss that is NaN or inf.

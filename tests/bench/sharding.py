@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from demos.processes import ONE_THREAD
 from scratchgen.autoregressive import Transformer
 from scratchgen.latent import VAE, BernoulliLikelihood
 from scratchgen.nn import MLP, Module
@@ -35,7 +36,6 @@ from scratchgen.training.sharded import Sharded
 from .race import ROOT
 from .report import ratios, spread, table
 
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SIZES = ["weights", "rows", "MB out", "MB back"]
 HEADER = ["", *SIZES, "CPU", "CPU in shards", "one process", "1 worker", "2 workers", "ratio"]
 STEPS = 3  # of a turn, after one that is not timed
