@@ -105,16 +105,16 @@ def load(options: argparse.Namespace, form: Form | None = None) -> Data:
         options = argparse.Namespace(**{**vars(options), **changes})
         options.shape = ",".join(map(str, form.shape)) if form.kind == "levels" else None
     try:
-        parts, source, toy = read(options)
+        parts, toy = read(options)
         if isinstance(parts["all"], str):
             return of_text(name, parts, options, form)
-        return of_arrays(name, parts, source, options, toy, form)
+        return of_arrays(name, parts, options, toy, form)
     except (ValueError, TypeError) as error:  # of scratchgen.data: they say what and where
         raise BadInput(str(error)) from error
 
 
-def read(options: argparse.Namespace) -> tuple[dict[str, Any], Path, Toy | None]:
-    """The parts as they are: arrays, or strings; "all" alone where they are not split yet."""
+def read(options: argparse.Namespace) -> tuple[dict[str, Any], Toy | None]:
+    """The parts as they are, arrays or strings, "all" alone where they are not split yet; and the toy, or None."""
     import numpy as np
 
     from scratchgen import data
@@ -123,11 +123,11 @@ def read(options: argparse.Namespace) -> tuple[dict[str, Any], Path, Toy | None]
     name, path = options.data.replace("-", "_"), Path(options.data)
     if name in TOYS:
         toy: Toy = getattr(data, TOYS[name])()
-        return {"all": toy.sample(options.rows, SEED)}, path, toy
+        return {"all": toy.sample(options.rows, SEED)}, toy
     if name == "digits":
-        return {part: data.digits(part).images for part in ("train", "validation", "test", "all")}, path, None
+        return {part: data.digits(part).images for part in ("train", "validation", "test", "all")}, None
     if name == "documentation":
-        return of_split(data.documentation()), path, None
+        return of_split(data.documentation()), None
     if not path.exists():
         raise BadInput(not_found(options.data, path))
     if path.is_dir():
@@ -137,15 +137,15 @@ def read(options: argparse.Namespace) -> tuple[dict[str, Any], Path, Toy | None]
             raise BadInput(f"{path} is a folder, but not one of MNIST files: {error}") from error
         last = len(train) - max(1, len(train) // 6)
         parts = {"train": train[:last], "validation": train[last:], "test": test}
-        return {**parts, "all": np.concatenate([train, test])}, path, None
+        return {**parts, "all": np.concatenate([train, test])}, None
     if is_array_file(path):
-        return {"all": read_array(path, options.key)}, path, None
+        return {"all": read_array(path, options.key)}, None
     with open(path, "rb") as file:
         head = file.read(4)
     if head[:1] == b"\x80" or head == b"PK\3\4":
         kind = "a zip file" if head[:1] == b"P" else "a pickle, which can run code when it is opened"
         raise BadInput(f"{path} is {kind}, and is not read; save the numbers as .npy or .csv")
-    return of_split(data.text_file(path)), path, None
+    return of_split(data.text_file(path)), None
 
 
 def of_split(text: Any) -> dict[str, str]:
@@ -178,14 +178,14 @@ def of_text(name: str, parts: dict[str, str], options: argparse.Namespace, form:
 
 
 def of_arrays(
-    name: str, parts: dict[str, Any], source: Path, options: argparse.Namespace, toy: Toy | None, form: Form | None
+    name: str, parts: dict[str, Any], options: argparse.Namespace, toy: Toy | None, form: Form | None
 ) -> Data:
     """Numbers, as points or levels."""
     from scratchgen.cli.interpretation import interpreted, scaled
 
     if options.kind == "text":
         raise BadInput(f"{name} holds numbers, no text")
-    rows, found, guesses = interpreted(name, parts["all"], source, options)
+    rows, found, guesses = interpreted(name, parts["all"], options)
     if form is not None and found.shape != form.shape:
         raise BadInput(f"{name} has {found.describe()}; the model was trained on {form.describe()}")
     if len(rows) < FEWEST and form is None:
@@ -193,7 +193,7 @@ def of_arrays(
     split = {"all": rows}
     if len(parts) > 1:
         levels = 0 if found.binarised else found.levels
-        split |= {part: interpreted(name, x, source, options, levels)[0] for part, x in parts.items()}
+        split |= {part: interpreted(name, x, options, levels)[0] for part, x in parts.items()}
     else:
         split |= dealt_out(rows)
         guesses.append(f"{len(rows):,} rows, dealt out in 8 : 1 : 1 for training, validation and test")

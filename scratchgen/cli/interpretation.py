@@ -19,14 +19,13 @@ SMALLEST_IMAGE = 4  # pixels: the side of a square that flat rows are taken for
 
 
 def interpreted(
-    name: str, x: np.ndarray, source: Path, options: argparse.Namespace, levels: int = 0
+    name: str, x: np.ndarray, options: argparse.Namespace, levels: int = 0
 ) -> tuple[np.ndarray, Form, list[str]]:
     """Rows as (n, *shape), float64 or int64; their form, without a scale yet; and what was guessed.
 
     Args:
-        name: of the data, for messages.
+        name: of the data, for messages; of a file, to find the line of a fault.
         x: as read.
-        source: the file that it is from, to find the line of a fault.
         options: kind, levels and shape, which are None to be inferred; and binarise.
         levels: how many there are, if another part of the data has told.
 
@@ -39,8 +38,8 @@ def interpreted(
         row, *place = (int(i) for i in np.argwhere(bad)[0])
         where = f"column {place[0] + 1}" if len(place) == 1 else f"pixel {tuple(place)}"
         raise BadInput(
-            f"{name}: {line_of_row(source, row)}, {where} is {x[(row, *place)]}; {bad.sum()} of {bad.size} values are "
-            "not finite: fill them in, or leave their rows out"
+            f"{name}: {line_of_row(Path(name), row)}, {where} is {x[(row, *place)]}; {bad.sum()} of {bad.size} values "
+            "are not finite: fill them in, or leave their rows out"
         )
     guesses: list[str] = []
     kind = options.kind or guessed_kind(x, guesses)

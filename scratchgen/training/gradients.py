@@ -18,7 +18,10 @@ class Trainable(Protocol):
 
     @property
     def loss(self) -> Callable[..., Tensor]:
-        """``loss(*batch, rng)``: one number in nats, summed over dimensions, averaged over the batch."""
+        """``loss(*batch, rng)``: one number in nats, summed over dimensions, averaged over the batch.
+
+        A property to the type checker, so that each model may have as many arrays in its batch as it needs.
+        """
 
     def parameters(self) -> dict[str, Tensor]:
         """The trained Tensors by name."""
