@@ -5,9 +5,9 @@ j depends on the inputs that come before x[j] only. To see to that, every weight
 multiplied by 0. Each input, hidden unit and output gets a degree:
 
     inputs and outputs    m(j) = the position of x[j] in the order, from 1 to D
-    hidden units          any numbers from 1 to D − 1, with each of them in use
+    hidden units          any numbers from 1 to D − 1, with each of them in use in every layer
 
-and a connection is kept if what it tells may be known:
+and a connection is kept if what it tells may be known, and only then:
 
     into a hidden unit    input or hidden unit i → hidden unit j    where m(i) ≤ m(j)           (1)
     into an output        hidden unit i → output j                  where m(i) < m(j)           (2)
@@ -63,9 +63,11 @@ HINTS = (
 
 EXPLANATION = """
 One of the two comparisons must be strict, and only one. With ≤ in both, output j sees x[j] itself: the loss falls to
-nearly 0, and the samples are noise. With < in both there is no leak, but x[j] does not see its neighbour before it,
-and with several hidden layers ever more paths are lost: a model that is worse than it should be, and no alarm. So the
-check looks at the product of the masks, which counts the paths: none that is not allowed, and all that are.
+nearly 0, but no sample can be drawn, for x[j] would have to be known before. With < in both there is no leak, but x[j]
+does not see its neighbour before it, and with several hidden layers ever more paths are lost: a model that is worse
+than it should be, and no alarm. So the check looks at the product of the masks, which counts the paths: none that is
+not allowed, and all that are. Then it looks for single connections that are missing, and for hidden units that hear or
+tell nothing: they are no error, but a waste.
 """
 
 
@@ -77,8 +79,16 @@ def paths(masks: list[np.ndarray]) -> np.ndarray:
     return reached > 0
 
 
+def degrees_of(masks: list[np.ndarray], position: np.ndarray) -> list[np.ndarray]:
+    """The degrees of the hidden units, layer by layer: the last position of which a unit hears, 0 if of none."""
+    found = [position]
+    for mask in masks[:-1]:
+        found.append(np.max(np.where(np.asarray(mask, dtype=bool), found[-1][:, None], 0), axis=0))
+    return found[1:]
+
+
 def check(student: Student) -> None:
-    """Shapes and entries; then the paths, for one to three hidden layers and several orders."""
+    """Shapes and entries; the paths; then (1) and (2) for each connection. One to three hidden layers, any order."""
     make = student.made_masks
     cases = [([1, 2, 3], [4]), ([2, 3, 1], [3]), ([4, 2, 1, 3], [5, 6]), ([3, 1, 5, 2, 4], [4, 9, 4]), ([2, 1], [1, 1])]
     for order, hidden in cases:
@@ -104,6 +114,22 @@ def check(student: Student) -> None:
             if wrong.any():
                 text = problem.format(*np.argwhere(wrong)[0])
                 raise Failure(text, case=case, given=given, got=reached.astype(int), expected=allowed.astype(int))
+        degrees = degrees_of(list(masks), position)
+        for number, units in enumerate(degrees, 1):
+            for degree, problem in (
+                (0, "is reached by no input"),
+                (len(order), "is reached by the last input of the order, so that it may tell no output"),
+            ):
+                require(
+                    degree not in units, f"In hidden layer {number} a unit {problem}.", case, given=given, got=units
+                )
+        ends = [position, *degrees, position]
+        for layer, (mask, before, after) in enumerate(zip(masks, ends, ends[1:])):
+            kept = before[:, None] < after if layer == len(hidden) else before[:, None] <= after
+            if (mask != kept).any():
+                i, j = np.argwhere(mask != kept)[0]
+                problem = f"A connection is missing in masks[{layer}]: from unit {i} to unit {j}, which may know it."
+                raise Failure(problem, case=case, given=given, got=mask.astype(int), expected=kept.astype(int))
 
 
 def one_degree(order: np.ndarray, hidden: list[int]) -> list[np.ndarray]:
@@ -111,6 +137,13 @@ def one_degree(order: np.ndarray, hidden: list[int]) -> list[np.ndarray]:
     sizes = [np.asarray(order), *(np.ones(n, int) for n in hidden)]
     masks = [a[:, None] <= b for a, b in pairwise(sizes)]
     return [*masks, sizes[-1][:, None] < order]
+
+
+def equal_degrees(order: np.ndarray, hidden: list[int]) -> list[np.ndarray]:
+    """Between two hidden layers only units of the same degree are connected."""
+    first, *between = [1 + np.arange(n) % (len(order) - 1) for n in hidden]
+    masks = [a[:, None] == b for a, b in pairwise([first, *between])]
+    return [order[:, None] <= first, *masks, [first, *between][-1][:, None] < order]
 
 
 WRONG: Wrong = {
@@ -136,6 +169,14 @@ WRONG: Wrong = {
     "the same degree for all hidden units": one_degree,
     "masks that are transposed": lambda order, hidden: [mask.T for mask in made_masks(order, hidden)],
     "connecting inputs to outputs directly, without hidden layers": lambda order, hidden: [order[:, None] < order],
+    "degrees from 1 to D, so that a hidden unit has nobody to tell": change("% (len(order) - 1)", "% len(order)"),
+    "degrees from 0 on, so that a hidden unit hears nothing": change(
+        "1 + np.arange(units) % (len(order) - 1)", "(1 + np.arange(units)) % len(order)"
+    ),
+    "= instead of ≤ between hidden units": equal_degrees,
+    "telling the next component only: = for < into the outputs": change(
+        "before[:, None] < order", "before[:, None] == order - 1"
+    ),
     "degrees that begin with 2, so that the first input reaches nothing early": change(
         "1 + np.arange(units) % (len(order) - 1)", "2 + np.arange(units) % (len(order) - 1)"
     ),

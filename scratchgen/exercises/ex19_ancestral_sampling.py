@@ -54,9 +54,9 @@ HINTS = (
 
 EXPLANATION = """
 D passes for a sample, one for a likelihood: that is the price of autoregressive models, and what the caches of
-transformers lower. Comparing with ½ instead of u gives one x only, near the most probable one, and calling it a
-sample hides how varied the model is. The uniform numbers as an argument make sampling a function: the same u give the
-same bits on every day, which is how this could be checked at all.
+transformers lower. Comparing with ½ instead of u gives one x only, of the more probable value of each bit, and hides
+how varied the model is. The uniform numbers as an argument make sampling a function: the same u give the same bits on
+every day, which is how this could be checked at all.
 """
 
 
@@ -66,7 +66,9 @@ def model(D: int, seed: int) -> Callable[[np.ndarray], np.ndarray]:
     W, b = np.triu(rng.normal(scale=3, size=(D, D)), 1), rng.normal(size=D)
 
     def probabilities(x: np.ndarray) -> np.ndarray:
-        return 0.5 * (1 + np.tanh((np.asarray(x, dtype=float) @ W + b) / 2))
+        """Column j looks at the columns before it only: the others may be anything, even NaN."""
+        logits = [np.asarray(x, dtype=float)[:, :j] @ W[:j, j] + b[j] for j in range(D)]
+        return 0.5 * (1 + np.tanh(np.stack(logits, axis=1) / 2))
 
     return probabilities
 
@@ -89,14 +91,14 @@ def check(student: Student) -> None:
     for rows, D in ((4, 3), (6, 4), (2, 5), (20, 8)):
         probabilities, uniforms = model(D, D), rng.random((rows, D))
         given = {"probabilities": probabilities, "uniforms": uniforms}
-        expect(student.ancestral_sample, given, bit_by_bit(probabilities, uniforms), f"{rows} rows of {D} bits")
+        expect(student.ancestral_sample, given, bit_by_bit(probabilities, uniforms), f"B = {rows}, D = {D}")
 
     def certain(x: np.ndarray) -> np.ndarray:
         """1, and then the opposite of the bit before."""
         return np.concatenate([np.ones((len(x), 1)), 1 - np.asarray(x, dtype=float)[:, :-1]], axis=1)
 
-    given = {"probabilities": certain, "uniforms": np.array([[0.0, 0.0, 0.999, 0.3]])}
-    expect(student.ancestral_sample, given, np.array([[1.0, 0, 1, 0]]), "probabilities of 0 and 1")
+    given = {"probabilities": certain, "uniforms": np.array([[0.0, 0.0, 0.999, 0.3, 0.0, 0.0, 0.9, 0.5, 0.1]])}
+    expect(student.ancestral_sample, given, np.array([[1.0, 0, 1, 0, 1, 0, 1, 0, 1]]), "probabilities of 0 and 1")
 
 
 WRONG: Wrong = {
@@ -117,6 +119,8 @@ WRONG: Wrong = {
     "two passes for all bits": lambda probabilities, uniforms: (
         (uniforms < probabilities((uniforms < probabilities(np.zeros(uniforms.shape))) * 1.0)) * 1.0
     ),
+    "u ≤ P for u < P, so that what has probability 0 may happen": change("] < probabilities", "] <= probabilities"),
+    "the mean of the probabilities of all rows": change("probabilities(x)[:, j]", "probabilities(x)[:, j].mean()"),
     "the same bits in all rows": lambda probabilities, uniforms: np.tile(
         ancestral_sample(probabilities, uniforms[:1]), (len(uniforms), 1)
     ),

@@ -7,8 +7,9 @@ turns the scores into weights, and takes the average of the values:
     w_ij = e^(s_ij) / Σ_{j' ≤ i} e^(s_ij')  for j ≤ i,   and 0 for j > i                        (2)
     o_i  = Σ_j w_ij v_j                                                                         (3)
 
-The sum in (2) goes over positions up to i: what comes later must have no influence at all. Scores may be as large as
-±1000, or ±10⁶, and all of a row may be so: the exponentials must not overflow, nor may a row be left without weight.
+The sum in (2) goes over positions up to i: what comes later must have no influence at all, be it as large as 10³⁰.
+Scores up to i may be as large as ±1000, or ±10⁶, and all of a row may be so: the exponentials must not overflow, nor
+may a row be left without weight.
 
     q, k       (B, T, d)
     v          (B, T, e)
@@ -77,11 +78,14 @@ def by_loops(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, n
 
 
 def check(student: Student) -> None:
-    """Against loops; scores that are huge; and the future replaced by other numbers, which must not change a bit."""
+    """Against loops; scores that are huge; and a future of huge numbers instead, which must not change a bit.
+
+    Not of NaN: 0 · NaN is NaN, and a right answer may well multiply a value by its weight of 0.
+    """
     attend, rng = student.causal_attention, np.random.default_rng(20)
     for B, T, d, e in ((1, 3, 2, 2), (2, 4, 5, 3), (3, 2, 4, 1), (2, 5, 3, 4), (2, 1, 3, 2)):
         given = {"q": rng.normal(size=(B, T, d)), "k": rng.normal(size=(B, T, d)), "v": rng.normal(size=(B, T, e))}
-        expect(attend, given, by_loops(**given), f"{B} sequences of {T} positions, d = {d}, e = {e}")
+        expect(attend, given, by_loops(**given), f"B = {B}, T = {T}, d = {d}, e = {e}")
     v = rng.normal(size=(1, 4, 2))
     for case, size in {"scores around 1000": 1e3, "scores around −1000": -1e3, "scores around −10⁶": -1e6}.items():
         q, k = np.ones((1, 4, 1)), size + rng.normal(size=(1, 4, 1))
@@ -113,6 +117,17 @@ WRONG: Wrong = {
     "multiplying the scores by the mask, which makes them 0": change("-np.inf", "0.0"),
     "normalising over the queries instead of the keys": change(
         "np.sum(scaled, axis=2, keepdims=True)", "np.sum(scaled, axis=1, keepdims=True)"
+    ),
+    "adding −10⁹ to the scores of the future instead of replacing them": change(
+        "np.where(np.tril(np.ones((T, T), dtype=bool)), scores, -np.inf)",
+        "scores - 1e9 * (1 - np.tril(np.ones((T, T))))",
+    ),
+    "dividing by √T instead of √d": change("np.sqrt(d)", "np.sqrt(T)"),
+    "taking off the largest score before the mask": change(
+        "scores = np.where(np.tril(np.ones((T, T), dtype=bool)), scores, -np.inf)\n",
+        "top, mask = np.max(scores, axis=2, keepdims=True), np.tril(np.ones((T, T)))\n",
+        "np.exp(scores - np.max(scores, axis=2, keepdims=True))",
+        "mask * np.exp(scores - top)",
     ),
     "leaving out 1/√d": change(" / np.sqrt(d)", ""),
     "dividing by d instead of its root": change("np.sqrt(d)", "d"),

@@ -110,25 +110,29 @@ def check(student: Student) -> None:
     for rows, D in ((1, 2), (3, 4), (2, 5), (4, 3), (5, 2)):
         network, x = network_of(D, rng), rng.normal(size=(rows, D))
         z = by_hand(x, network)
-        case = f"{rows} rows of {D} dimensions"
+        case = f"B = {rows}, D = {D}"
         expect(to, {"x": x, "network": network}, (z, brute_force_logdet(x, network)), case)
         expect(back, {"z": z, "network": network}, x, f"the inverse, {case}")
         there, _ = call(to, {"x": x, "network": network}, case)
         again = call(back, {"z": np.array(there), "network": network}, f"there and back again, {case}")
-        equal(again, x, f"there and back again, {case}", name="inverse")
+        equal(again, x, f"there and back again, {case}", given={"z": there, "network": network}, name="inverse")
 
 
 def interleaved(x: np.ndarray, network: Network) -> tuple[np.ndarray, np.ndarray]:
-    """Split into even and odd dimensions, as many as the network wants, and joined one behind the other."""
-    half = x.shape[1] // 2
-    mixed = np.concatenate([x[:, 1::2], x[:, ::2]], axis=1) if x.shape[1] > 2 else x
-    s, t = network(mixed[:, :half])
-    return np.concatenate([mixed[:, :half], mixed[:, half:] * np.exp(s) + t], axis=1), np.sum(s, axis=1)
+    """Split into even and odd dimensions, and joined one behind the other."""
+    first, second = x[:, ::2], x[:, 1::2]
+    s, t = network(first)
+    return np.concatenate([first, second * np.exp(s) + t], axis=1), np.sum(s, axis=1)
 
 
 WRONG: Wrong = {
     "splitting into even and odd dimensions, but joining the parts one behind the other": {"forward": interleaved},
     "the opposite sign of the log-determinant": change("return z, np.sum(s, axis=1)", "return z, -np.sum(s, axis=1)"),
+    "the absolute values of s in the log-determinant": change("np.sum(s, axis=1)", "np.sum(np.abs(s), axis=1)"),
+    "changing x in place": change(
+        "z = np.concatenate([x[:, :half], x[:, half:] * np.exp(s) + t], axis=1)",
+        "z = x; z[:, half:] = x[:, half:] * np.exp(s) + t",
+    ),
     "summing the log-determinant over the batch": change("np.sum(s, axis=1)", "np.sum(s)"),
     "averaging s over the dimensions": change("np.sum(s, axis=1)", "np.mean(s, axis=1)"),
     "the sum of e^s instead of s": change("np.sum(s, axis=1)", "np.sum(np.exp(s), axis=1)"),

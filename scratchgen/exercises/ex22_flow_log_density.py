@@ -55,10 +55,10 @@ HINTS = (
 )
 
 EXPLANATION = """
-A layer that stretches space, |det| > 1, sends more noise to where it stretches: the density of x is larger there. The
-sign depends on the direction: written for the map from noise to data, as in the lecture's p(f⁻¹(x)) |det df⁻¹/dx|, it
-is the inverse whose determinant counts. With the wrong sign training still lowers its loss, for ever: the flow
-shrinks everything to a point. The test that finds it is that a density integrates to 1.
+Where a layer stretches space, |det| > 1, a small piece of it gets a large piece of the noise, and so much probability:
+the density of x is larger there. The sign depends on the direction: written for the map from noise to data, as in the
+lecture's p(f⁻¹(x)) |det df⁻¹/dx|, it is the inverse whose determinant counts. With the wrong sign training still lowers
+its loss, for ever: the flow shrinks everything to a point. The test that finds it is that a density integrates to 1.
 """
 
 
@@ -93,10 +93,14 @@ def check(student: Student) -> None:
         base = np.prod(np.exp(-(whole(x) ** 2) / 2) / np.sqrt(2 * np.pi), axis=1)
         exact = np.log(base) + np.linalg.slogdet(jacobian(whole, x))[1]
         given = {"x": x, "layers": [with_logdet(f) for f in maps]}
-        expect(student.flow_log_density, given, exact, f"{rows} rows of {D} dimensions, 3 layers")
+        expect(student.flow_log_density, given, exact, f"B = {rows}, D = {D}, 3 layers")
     x = np.array([[0.0, 3.0], [1.0, -1.0]])
     exact = -np.log(2 * np.pi) - np.array([4.5, 1.0])
     expect(student.flow_log_density, {"x": x, "layers": []}, exact, "no layers")
+    x, logdet = np.array([[50.0, -1.0, 2.0], [0.5, 60.0, 0.0]]), np.full(2, 330 * np.log(10.0))
+    given = {"x": x * 1e-110, "layers": [lambda h: (h * 1e110, logdet)]}
+    exact = logdet - 1.5 * np.log(2 * np.pi) - np.array([2505.0, 3600.25]) / 2
+    expect(student.flow_log_density, given, exact, "a density of the noise that is 0 in floating point")
     grid = np.linspace(-40, 40, 4001)[:, None]
     layers = [with_logdet(f) for f in layers_of(1, np.random.default_rng(3))]
     log_p = call(student.flow_log_density, {"x": grid, "layers": layers}, "a grid in 1 dimension")
@@ -114,6 +118,14 @@ WRONG: Wrong = {
     "summing the log-determinants over the batch": change("total + logdet", "total + np.sum(logdet)"),
     "averaging over the dimensions": change("np.sum(np.log", "np.mean(np.log"),
     "leaving out log 2π": change("np.log(2 * np.pi) + h**2", "h**2"),
+    "log 2π once, whatever D is": change(
+        "0.5 * np.sum(np.log(2 * np.pi) + h**2, axis=1)", "0.5 * (np.log(2 * np.pi) + np.sum(h**2, axis=1))"
+    ),
+    "leaving out the ½ of the Gaussian": change("0.5 * np.sum", "np.sum"),
+    "the logarithm of a density that underflows": change(
+        "return total - 0.5 * np.sum(np.log(2 * np.pi) + h**2, axis=1)",
+        "return total + np.log(np.prod(np.exp(-(h**2) / 2) / np.sqrt(2 * np.pi), axis=1))",
+    ),
     "returning the density": change(
         "return total - 0.5 * np.sum(np.log(2 * np.pi) + h**2, axis=1)",
         "return np.exp(total - 0.5 * np.sum(np.log(2 * np.pi) + h**2, axis=1))",

@@ -62,12 +62,13 @@ over data.
 
 def network_of(D: int, rng: np.random.Generator) -> Network:
     """A network of one layer: m and s of column d depend on the columns before."""
-    below = np.triu(np.ones((D, D)), 1)
     A, B, a, b = rng.normal(size=(D, D)), rng.normal(size=(D, D)), rng.normal(size=D), rng.normal(size=D)
 
     def network(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x = np.asarray(x, dtype=float)
-        return x @ (below * A) + a, np.tanh(x @ (below * B) + b)
+        """Column d looks at the columns before it only: the others may be anything, even NaN."""
+        before = [np.asarray(x, dtype=float)[:, :d] for d in range(D)]
+        m, s = (np.stack([before[d] @ C[:d, d] + c[d] for d in range(D)], axis=1) for C, c in ((A, a), (B, b)))
+        return m, np.tanh(s)
 
     return network
 
@@ -79,7 +80,7 @@ def check(student: Student) -> None:
         network, x = network_of(D, rng), rng.normal(size=(rows, D))
         m, s = network(x)
         given = {"z": (x - m) / np.exp(s), "network": network}
-        expect(student.maf_inverse, given, x, f"{rows} rows of {D} dimensions")
+        expect(student.maf_inverse, given, x, f"B = {rows}, D = {D}")
 
 
 WRONG: Wrong = {
@@ -102,6 +103,8 @@ WRONG: Wrong = {
     ),
     "taking s for the scale instead of its logarithm": change("np.exp(s[:, d])", "s[:, d]"),
     "exchanging m and s": change("m, s = network(x)", "s, m = network(x)"),
+    "taking s for the logarithm of a variance": change("np.exp(s[:, d])", "np.exp(0.5 * s[:, d])"),
+    "writing over z": change("x = np.zeros(z.shape)", "x = z"),
     "subtracting the mean": change("+ m[:, d]", "- m[:, d]"),
     "two passes, whatever D is": lambda z, network: two_passes(z, network),
 }

@@ -5,12 +5,13 @@ bound. So each integer gets the whole bin [x, x + 1): with noise u, uniform on [
 
     v = (x + u) / L,    which lies in [0, 1)                                                    (1)
 
-and log p(v) becomes a bound of log P(x), the probability of the integers, if the volume of the bin is counted: as v
-measures it, L^−D for D dimensions,
+and on average over u, log p(v) is a bound of log P(x), the probability of the integers, if the volume of the bin is
+counted: as v measures it, L^−D for D dimensions,
 
-    log P(x) ≥ log p(v) − D log L                                                               (2)
+    log P(x) ≥ E_u[log p(v)] − D log L                                                          (2)
 
-Results are quoted in bits per dimension: the negative of (2), divided by D, in units of log 2. Write both.
+Results are quoted in bits per dimension: for each draw of u the negative of log p(v) − D log L, divided by D, in units
+of log 2. Write both.
 
     dequantise(x, levels, u)                      x (B, D) integers, u (B, D) → v (B, D)
     bits_per_dimension(log_density, levels, dims) log p(v) in nats, (B,) → (B,)
@@ -58,10 +59,11 @@ HINTS = (
 )
 
 EXPLANATION = """
-Two slips here have made published results too good. With noise on half of a bin, or x / (L − 1), the data fill less
-than the cube: the density may be larger there, and (2) promises fewer bits than the entropy of the source, which no
-model can reach. In the check the source is known: the density that is constant on each bin costs its entropy, to
-rounding. And a bit is log 2 = 0.69 nats: who divides by D alone quotes nats for bits.
+With noise on half of each bin the data fill 2^−D of the cube. The density may be 2^D times as large there: one bit per
+dimension less, which is no merit of the model, and may be fewer than the entropy of the source, which no model can
+reach. Dividing by L − 1 errs the other way: v leaves the cube, in bins that are larger than L^−D. In the check the
+source is known: the density that is constant on each bin costs −log₂ P(x), to rounding. And a bit is log 2 = 0.69 nats:
+who divides by D alone quotes nats for bits.
 """
 
 
@@ -73,10 +75,10 @@ def check(student: Student) -> None:
     expect(student.dequantise, {"x": x, "levels": 3, "u": u}, exact, "3 levels")
     for levels, rows, dims in ((2, 3, 4), (17, 2, 5), (256, 4, 2)):
         x, u = rng.integers(0, levels, (rows, dims)), rng.random((rows, dims))
-        case = f"{levels} levels, {rows} rows of {dims} dimensions"
+        case = f"{levels} levels, B = {rows}, D = {dims}"
         expect(student.dequantise, {"x": x, "levels": levels, "u": u}, x / levels + u / levels, case)
-        edges = {"x": np.array([[0, levels - 1]]), "levels": levels, "u": np.array([[0.0, 1.0]])}
-        expect(student.dequantise, edges, np.array([[0.0, 1.0]]), f"{levels} levels, the ends")
+        edges = {"x": np.array([[0, levels - 1]]), "levels": levels, "u": np.array([[0.0, 0.9999]])}
+        expect(student.dequantise, edges, np.array([[0.0, 1.0 - 1e-4 / levels]]), f"{levels} levels, the ends")
         probability = rng.dirichlet(np.ones(levels))
         log_density = np.sum(np.log(probability[x] * levels), axis=1)  # constant on each bin, of width 1/L
         bits = -np.mean(np.log2(probability[x]), axis=1)
@@ -89,6 +91,7 @@ WRONG: Wrong = {
     "noise around the integer, from −½ to ½": change("(x + u) / levels", "(x + u - 0.5) / levels"),
     "dividing by the number of levels less 1": change("(x + u) / levels", "(x + u) / (levels - 1)"),
     "no noise": change("(x + u) / levels", "(x + 0 * u) / levels"),
+    "keeping v away from 0 and 1": change("(x + u) / levels", "np.clip((x + u) / levels, 1e-6, 1 - 1e-6)"),
     "noise that is not divided": change("(x + u) / levels", "x / levels + u"),
     "not dividing at all": change("(x + u) / levels", "x + u"),
     "dividing by 256, whatever the levels are": change("(x + u) / levels", "(x + u) / 256"),

@@ -65,10 +65,10 @@ without a word. Variances add up and signals multiply: hence a product of the α
 def check(student: Student) -> None:
     """By loops, for 3 steps, then for 1 to 50; and what a thousand small steps leave."""
     rng = np.random.default_rng(25)
-    cases = {"3 steps": np.array([0.1, 0.3, 0.6])}
-    cases |= {f"{T} steps": rng.uniform(0.01, 0.5, T) for T in (2, 4, 5, 1)}
-    cases["50 steps"] = np.linspace(1e-4, 0.2, 50)
-    cases["1000 steps"] = np.linspace(1e-4, 0.02, 1000)
+    cases = {"T = 3": np.array([0.1, 0.3, 0.6])}
+    cases |= {f"T = {T}": rng.uniform(0.01, 0.5, T) for T in (2, 4, 5, 1)}
+    cases["T = 50"] = np.linspace(1e-4, 0.2, 50)
+    cases["T = 1000"] = np.linspace(1e-4, 0.02, 1000)
     for case, betas in cases.items():
         left = [1.0]
         for beta in betas.tolist():
@@ -100,6 +100,7 @@ WRONG: Wrong = {
         "np.concatenate([[1.0], np.cumprod(1 - betas)])", "np.concatenate([[1.0], np.cumprod(1 - betas[::-1])])"
     ),
     "α instead of ᾱ": change("np.concatenate([[1.0], np.cumprod(1 - betas)])", "np.concatenate([[1.0], 1 - betas])"),
+    "e^−β for 1 − β": {"alpha_bar": lambda betas: np.concatenate([[1.0], np.exp(-np.cumsum(betas))])},
     "0 in front instead of 1": change("[1.0]", "[0.0]"),
     "the ratio of the standard deviations": change(
         "np.log(kept) - np.log(1 - kept)", "0.5 * (np.log(kept) - np.log(1 - kept))"
@@ -107,5 +108,7 @@ WRONG: Wrong = {
     "the ratio the other way round": change("np.log(kept) - np.log(1 - kept)", "np.log(1 - kept) - np.log(kept)"),
     "the ratio without its logarithm": change("np.log(kept) - np.log(1 - kept)", "kept / (1 - kept)"),
     "α for ᾱ in the ratio": change("kept = np.cumprod(1 - betas)", "kept = 1 - betas"),
+    "a logarithm to the base 10": change("np.log(kept) - np.log(1 - kept)", "np.log10(kept) - np.log10(1 - kept)"),
+    "adding 1e-8 to be safe": change("np.log(1 - kept)", "np.log(1 - kept + 1e-8)"),
     "the signal alone": change("np.log(kept) - np.log(1 - kept)", "np.log(kept)"),
 }

@@ -49,7 +49,7 @@ HINTS = (
 
 EXPLANATION = """
 With a batch of D rows of D numbers, (D,) times (D, D) is no error: NumPy aligns the last axes, so each *column* gets
-another step. With any other shape it is an error, which is why one tries such things with unequal sizes. Without the
+another step. With most other shapes it is an error, which is why one tries such things with unequal sizes. Without the
 roots the variance does not stay 1: at ᾱ = ½ it would be ½, and the noise that the network learns to remove is not the
 noise that sampling meets.
 """
@@ -82,6 +82,7 @@ WRONG: Wrong = {
     "not giving t the axes of x₀, so that columns get the steps of rows": change(
         ".reshape(-1, *[1] * (x0.ndim - 1))", ""
     ),
+    "t[:, None], which fits no images": change(".reshape(-1, *[1] * (x0.ndim - 1))", "[:, None]"),
     "the step before, t − 1": change("alpha_bar[t]", "alpha_bar[t - 1]"),
     "the step after, t + 1": change("alpha_bar[t]", "np.append(alpha_bar, 0.0)[t + 1]"),
     "exchanging signal and noise": change(

@@ -15,7 +15,7 @@ Write (2) and (3). Training a diffusion is to learn this step without x₀. At t
     alpha_bar    ᾱ₀ … ᾱ_T, (T + 1,): so α_t = ᾱ_t / ᾱ_{t−1}
     returns      (mean, variance): (B, D), and a number
 
-In the lecture: page 12, diffusion models. Afterwards, look at scratchgen/diffusion/reverse_chain.py.
+In the lecture: page 12, diffusion models. Afterwards, look at `q_posterior` in scratchgen/diffusion/forward.py.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ HINTS = (
 )
 
 EXPLANATION = """
-(1) is a product of two Gaussians in x_{t−1}: precisions add up, α_t/β_t + 1/(1 − ᾱ_{t−1}), and (3) is their inverse.
-At t = 1, ᾱ₀ = 1: the factor of x_t and the variance are 0, so the last step adds no noise. β_t itself is the largest
-variance that a step back can have (for data that are N(0, I)), β̃_t the smallest (for a single x₀); with many steps
-both are nearly equal, and that is why the confusion of the two goes unnoticed at T = 1000 and shows at T = 20.
+(1) is a product of two Gaussians in x_{t−1}: precisions add up, α_t/β_t + 1/(1 − ᾱ_{t−1}), and (3) is their inverse. At
+t = 1, ᾱ₀ = 1: the factor of x_t and the variance are 0, so the last step adds no noise. β_t itself is the variance of
+the step back if the data are N(0, I), and β̃_t if they are a single x₀. With many small steps both are nearly equal,
+but for the first few t: that is why it is easy to take the one for the other, and not to notice.
 """
 
 
@@ -78,7 +78,7 @@ def check(student: Student) -> None:
     for t, rows, dims in ((2, 1, 2), (3, 3, 4), (4, 2, 5), (2, 4, 2)):
         x0, xt = rng.normal(size=(rows, dims)), rng.normal(size=(rows, dims))
         given = {"x0": x0, "xt": xt, "t": t, "alpha_bar": kept}
-        expect(student.ddpm_posterior, given, by_bayes(x0, xt, kept, t), f"t = {t}, {rows} rows of {dims} dimensions")
+        expect(student.ddpm_posterior, given, by_bayes(x0, xt, kept, t), f"t = {t}, B = {rows}, D = {dims}")
     x0, xt = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
     expect(student.ddpm_posterior, {"x0": x0, "xt": xt, "t": 1, "alpha_bar": kept}, (x0, 0.0), "t = 1, the last step")
 
@@ -100,6 +100,7 @@ WRONG: Wrong = {
     ),
     "dividing by 1 − ᾱ_{t−1}": change("xt) / (1 - now)", "xt) / (1 - before + 1e-300)"),
     "not dividing by 1 − ᾱ_t": change("xt) / (1 - now)", "xt)"),
+    "1 − ᾱ_t for β_t": change("beta = 1 - alpha", "beta = 1 - now"),
     "the standard deviation for the variance": change(
         "float((1 - before) / (1 - now) * beta)", "float(np.sqrt((1 - before) / (1 - now) * beta))"
     ),

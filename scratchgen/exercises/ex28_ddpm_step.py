@@ -96,7 +96,7 @@ def check(student: Student) -> None:
         xt, noise = rng.normal(size=(rows, dims)), rng.normal(size=(rows, dims))
         given = {"xt": xt, "t": t, "network": network, "alpha_bar": kept, "noise": noise}
         exact = by_posterior(xt, t, network, kept, noise)
-        expect(student.ddpm_step, given, exact, f"t = {t}, {rows} rows of {dims} dimensions")
+        expect(student.ddpm_step, given, exact, f"t = {t}, B = {rows}, D = {dims}")
 
     # The step is affine in x and in the noise, so four calls tell its slopes, and with them mean and variance.
     case, mean, variance = "the moments of all samples after 4 steps", 0.0, 1.0
@@ -111,6 +111,12 @@ def check(student: Student) -> None:
     equal((mean, variance), (want_mean, want_variance), case, name="the chain")
 
 
+def cut_off(x: np.ndarray, eps: np.ndarray, kept: float) -> np.ndarray:
+    """The noise that belongs to an x₀ between −1 and 1."""
+    x0 = np.clip((x - np.sqrt(1 - kept) * eps) / np.sqrt(kept), -1, 1)
+    return (x - np.sqrt(kept) * x0) / np.sqrt(1 - kept)
+
+
 WRONG: Wrong = {
     "adding noise at the last step too": change(
         "variance = (1 - before) / (1 - now) * (1 - alpha)",
@@ -119,6 +125,12 @@ WRONG: Wrong = {
     "β_t for the posterior variance": change("(1 - before) / (1 - now) * (1 - alpha)\n", "1 - alpha\n"),
     "the variance in place of its root": change("np.sqrt(variance) * noise", "variance * noise"),
     "no noise": change("np.sqrt(variance) * noise", "0 * noise"),
+    "√β_t · noise, but none at the last step": change(
+        "np.sqrt(variance) * noise", "np.sqrt(1 - alpha) * (t > 1) * noise"
+    ),
+    "cutting off the estimate of x₀ at ±1": lambda xt, t, network, alpha_bar, noise: ddpm_step(
+        xt, t, lambda x, s: cut_off(x, network(x, s), alpha_bar[s]), alpha_bar, noise
+    ),
     "noise of variance 1": change("np.sqrt(variance) * noise", "noise"),
     "adding the network's noise instead of subtracting it": change("(xt - (1", "(xt + (1"),
     "not dividing by √α": change(" / np.sqrt(alpha)\n", "\n"),

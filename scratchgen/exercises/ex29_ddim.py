@@ -81,7 +81,7 @@ def check(student: Student) -> None:
         noise = rng.normal(size=(rows, dims))
         given = {"xt": xt, "t": t, "s": s, "network": network, "alpha_bar": kept, "eta": 0.0, "noise": noise}
         exact = kept[s] ** 0.5 * x0 + (1 - kept[s]) ** 0.5 * eps
-        expect(student.ddim_step, given, exact, f"the true ε, from t = {t} to {s}, {rows} rows of {dims} dimensions")
+        expect(student.ddim_step, given, exact, f"the true ε, from t = {t} to {s}, B = {rows}, D = {dims}")
 
     def guess(x: np.ndarray, step: int) -> np.ndarray:
         """Any network."""
@@ -127,6 +127,13 @@ WRONG: Wrong = {
     "σ² for σ": change("np.sqrt(variance) * noise", "variance * noise"),
     "η for η²": change("eta**2", "eta"),
     "no new noise, whatever η is": change("eta**2", "0 * eta"),
+    "√(1 − ᾱ_s) − σ for the root of the difference": change(
+        "np.sqrt(1 - then - variance)", "(np.sqrt(1 - then) - np.sqrt(variance))"
+    ),
+    "β̃_t of a single step for σ²": change(
+        "eta**2 * (1 - then) / (1 - now) * (1 - now / then)",
+        "eta**2 * (1 - alpha_bar[t - 1]) / (1 - now) * (1 - now / alpha_bar[t - 1])",
+    ),
     "no old noise": change(" + np.sqrt(1 - then - variance) * eps", " + 0 * eps"),
     "all the noise new": change(
         "np.sqrt(1 - then - variance) * eps + np.sqrt(variance) * noise", "np.sqrt(1 - then) * noise"

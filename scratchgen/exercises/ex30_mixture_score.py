@@ -53,10 +53,10 @@ HINTS = (
 )
 
 EXPLANATION = """
-Far away the score is that of the nearest component: a straight pull home. In the middle between two it is small, and
-it does not tell which of them has more weight: only r does, and r is nearly constant on either side. That is why
-Langevin dynamics at one noise level finds wrong weights of far modes, and diffusion goes through all levels, from
-where the modes overlap.
+Far away the score is that of the nearest component: a straight pull home. Between two that are far apart it turns from
+one to the other in a narrow zone; on either side r is nearly 0 or 1, and the score does not tell which of them has more
+weight. That is why Langevin dynamics at one noise level finds wrong weights of far modes, and diffusion goes through
+all levels, from where the modes overlap.
 """
 
 
@@ -78,7 +78,7 @@ def check(student: Student) -> None:
     for B, K, D in ((1, 2, 2), (3, 2, 4), (2, 4, 5), (4, 3, 2), (2, 1, 3)):
         given = rng.normal(size=(B, D)), rng.dirichlet(np.ones(K)), rng.normal(size=(K, D)), float(rng.uniform(0.3, 3))
         names = dict(zip(("x", "weights", "means", "variance"), given))
-        expect(student.mixture_score, names, by_differences(*given), f"{B} rows of {D} dimensions, {K} components")
+        expect(student.mixture_score, names, by_differences(*given), f"B = {B}, D = {D}, K = {K}")
     far = np.array([[1e3, 0.0], [-2e3, 500.0]]), np.array([0.3, 0.7]), np.array([[0.0, 1.0], [2.0, -1.0]]), 0.5
     names = dict(zip(("x", "weights", "means", "variance"), far))
     expect(student.mixture_score, names, by_differences(*far), "far from all means")
@@ -97,7 +97,7 @@ WRONG: Wrong = {
         "r = np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))", "r = 0 * log_joint + 1 / len(weights)"
     ),
     "leaving out the weights in the responsibilities": change("np.log(weights) - np.sum", "0 * weights - np.sum"),
-    "the nearest component alone": change(
+    "the most responsible component alone": change(
         "np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))",
         "np.eye(len(weights))[np.argmax(log_joint, axis=1)]",
     ),
@@ -115,6 +115,11 @@ WRONG: Wrong = {
         "np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))",
         "np.exp(log_joint) / np.sum(np.exp(log_joint), axis=1, keepdims=True)",
     ),
+    "taking off the largest number of the whole batch": change(
+        "np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))",
+        "np.exp(log_joint - np.max(log_joint)) / np.sum(np.exp(log_joint - np.max(log_joint)), axis=1, keepdims=True)",
+    ),
+    "multiplying by the weights once more": change("r[:, :, None] * pull", "(r * weights)[:, :, None] * pull"),
     "leaving out the 2 in the exponent": change("(2 * variance)", "variance"),
     "averaging over the components": change("np.sum(r[:, :, None]", "np.mean(r[:, :, None]"),
     "the gradient of p instead of log p": lambda x, weights, means, variance: (

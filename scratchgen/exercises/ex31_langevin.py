@@ -4,7 +4,7 @@ With the score alone one can sample: walk uphill, and shake. A step of size h is
 
     x ← x + h ∇ log p(x) + √(2h) · noise,    noise ~ N(0, I)                                    (1)
 
-With small h, and many steps, x is distributed as p, wherever it began. Write n steps, with all the noise given.
+With small h, and many steps, x is distributed nearly as p, wherever it began. Write n steps, with all the noise given.
 
     x          (B, D), where the walks begin
     score      a function: (B, D) → ∇ log p, (B, D)
@@ -67,7 +67,7 @@ def check(student: Student) -> None:
         walk = [x]
         for i in range(n):
             walk.append(walk[i] + (score(walk[i]) * h + (h + h) ** 0.5 * noise[i]))
-        case = f"{n} steps of {h}, {B} walks in {D} dimensions"
+        case = f"n = {n}, h = {h}, B = {B}, D = {D}"
         expect(student.langevin, {"x": x, "score": score, "step": h, "noise": noise}, walk[-1], case)
     h, n = 0.2, 200
     # On N(0, 1) the end is linear in each noise: with one of them 1 and the rest 0, a batch of n + 1 walks tells how.
@@ -82,6 +82,8 @@ def check(student: Student) -> None:
 WRONG: Wrong = {
     "√h for √(2h)": change("np.sqrt(2 * step)", "np.sqrt(step)"),
     "no root: 2h": change("np.sqrt(2 * step)", "(2 * step)"),
+    "√2 · h for √(2h)": change("np.sqrt(2 * step)", "np.sqrt(2) * step"),
+    "no noise in the last step": change("for eta in noise:", "for eta in [*noise[:-1], 0 * noise[-1]]:"),
     "no noise": change("np.sqrt(2 * step) * eta", "0 * eta"),
     "noise of variance 1 at each step": change("np.sqrt(2 * step) * eta", "eta"),
     "going downhill": change("+ step * score", "- step * score"),

@@ -15,7 +15,8 @@ Write the training pair and the sampler. Here noise is at t = 0 and data at t = 
     training_pair(noise, data, t)    (B, D), (B, D), (B,) → (x_t, u_t), both (B, D)
     follow(velocity, noise, n)       velocity a function (x (B, D), t a number) → (B, D); noise (B, D) → x at t = 1
 
-In the lecture: page 12, after diffusion models. Afterwards, look at scratchgen/diffusion/flow_matching.py.
+In the lecture: page 12 ends with diffusion models; this comes after them. Afterwards, look at
+scratchgen/diffusion/flow_matching.py.
 """
 
 from __future__ import annotations
@@ -82,7 +83,12 @@ def check(student: Student) -> None:
 
         given = {"noise": noise, "data": data, "t": t}
         exact = at(t), at(t + 1e-20j).imag / 1e-20  # the complex step
-        expect(student.training_pair, given, exact, f"{rows} rows of {dims} dimensions")
+        expect(student.training_pair, given, exact, f"B = {rows}, D = {dims}")
+
+    noise, data = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
+    given = {"noise": noise, "data": data, "t": np.array([0.0, 1.0])}
+    exact = np.stack([noise[0], data[1]]), data - noise
+    expect(student.training_pair, given, exact, "t = 0 and t = 1")
 
     def bent(x: np.ndarray, t: float) -> np.ndarray:
         """A velocity that depends on both."""
@@ -93,7 +99,7 @@ def check(student: Student) -> None:
         path = [noise]
         for i in range(n):
             path.append(path[i] + bent(path[i], i / n) * (1 / n))
-        expect(student.follow, {"velocity": bent, "noise": noise, "n": n}, path[-1], f"{n} steps of a velocity")
+        expect(student.follow, {"velocity": bent, "noise": noise, "n": n}, path[-1], f"the sampler, n = {n}")
 
 
 WRONG: Wrong = {
@@ -113,6 +119,11 @@ WRONG: Wrong = {
     "time in the sampler from 1 to 0": change("velocity(x, i / n)", "velocity(x, 1 - i / n)"),
     "times (i + 1)/n, one step too late": change("velocity(x, i / n)", "velocity(x, (i + 1) / n)"),
     "telling the velocity i instead of i/n": change("velocity(x, i / n)", "velocity(x, i)"),
+    "times in the middle of the steps": change("velocity(x, i / n)", "velocity(x, (i + 0.5) / n)"),
+    "times from 0 to 1 with both ends": change("velocity(x, i / n)", "velocity(x, i / max(n - 1, 1))"),
+    "dividing what is left of the way by 1 − t, which is 0 at the end": change(
+        ", data - noise", ", (data - ((1 - t) * noise + t * data)) / (1 - t)"
+    ),
     "steps of 1 instead of 1/n": change("velocity(x, i / n) / n", "velocity(x, i / n)"),
     "going against the velocity": change("x = x + velocity", "x = x - velocity"),
     "one step too few": change("range(n)", "range(n - 1)"),

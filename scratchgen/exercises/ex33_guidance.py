@@ -1,13 +1,13 @@
 """Exercise 33: guidance without a classifier.
 
-A conditional diffusion is told the class y; for a tenth of the training examples it is told "no class". So one network
-gives two predictions of the noise, with the class and without. Their difference points to what makes an image look like
-its class, and may be exaggerated. With the scale w,
+A conditional diffusion is told the class y; for some of the training examples, such as a tenth, it is told "no class".
+So one network gives two predictions of the noise, with the class and without. Their difference points to what makes an
+image look like its class, and may be exaggerated. With the scale w,
 
     ε̃ = ε(x, none) + w (ε(x, y) − ε(x, none))                                                   (1)
 
 w = 0 ignores the class, w = 1 is the conditional model, w > 1 exaggerates. Write (1), with a single call of the
-network, for all rows, twice each: a batch of 2B rows costs less than two batches of B.
+network: for 2B rows, each of x twice.
 
     x          (B, D)
     t          a number
@@ -81,7 +81,7 @@ def check(student: Student) -> None:
         x, y = rng.normal(size=(B, D)), rng.integers(0, 5, B)
         given = {"x": x, "t": 0.3, "y": y, "network": network, "none": 5, "scale": scale}
         exact = np.sin(x + 0.3) * (scale * W[y, :D] + (1 - scale) * W[5, :D])
-        expect(student.guided, given, exact, f"scale {scale}, {B} rows of {D} dimensions")
+        expect(student.guided, given, exact, f"scale {scale}, B = {B}, D = {D}")
     calls.clear()
     x, case = rng.normal(size=(3, 2)), "how often the network is called"
     given = {"x": x, "t": 0.3, "y": np.array([0, 1, 2]), "network": network, "none": 5, "scale": 2.0}
@@ -99,6 +99,12 @@ WRONG: Wrong = {
     ),
     "leaving out the prediction without a class in front": change(
         "without + scale * (with_class - without)", "scale * (with_class - without)"
+    ),
+    "the prediction with the class in (1) without subtracting": change(
+        "without + scale * (with_class - without)", "without + scale * with_class"
+    ),
+    "exchanging w and 1 − w": change(
+        "without + scale * (with_class - without)", "with_class + scale * (without - with_class)"
     ),
     "adding the two": change("(with_class - without)", "(with_class + without)"),
     "the opposite sign of the difference": change("(with_class - without)", "(without - with_class)"),
