@@ -102,7 +102,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that every demo has."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--seed", type=at_least(0), default=0, help="of all random numbers (default 0)")
-    parser.add_argument("--out", type=Path, default=OUT, help="folder for the pictures (default demos/out)")
+    parser.add_argument(
+        "--out", type=Path, default=OUT, metavar="DIR", help="folder for the pictures (default demos/out)"
+    )
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
         "--quick", action="store_true", help="fewer steps and samples; python -m demos --list tells the seconds"

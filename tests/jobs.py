@@ -106,7 +106,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         allow_abbrev=False,  # what begins like an option of ours may be pytest's
     )
     parser.add_argument(
-        "--jobs", type=at_least(1), default=min(cores(), MOST_JOBS), metavar="N", help="how many processes"
+        "--jobs",
+        type=at_least(1),
+        default=min(cores(), MOST_JOBS),
+        metavar="N",
+        help=f"how many processes (default: one a core, up to {MOST_JOBS})",
     )
     options, arguments = parser.parse_known_args(argv)
     exit_on_sigterm()

@@ -19,13 +19,14 @@ function exploreFlow(json, { contour, std }) {
   const circles = [0.5, 1, 1.5, 2, 2.5].map((radius) => parts(240).map((turn) => onCircle(radius, turn)));
   const rays = parts(16).slice(1).map((turn) => parts(80).map((part) => onCircle(2.5 * part, turn)));
   const grid = [...circles, ...rays].map(paths);
-  const windows = parts(last).map((_, layer) => {
+  const frames = parts(last).map((_, layer) => {
     const places = grid.flat().map((path) => path[layer]);
-    const [low, high] = [Math.min, Math.max].map((pick) =>
-      [0, 1].map((axis) => places.reduce((found, place) => pick(found, place[axis]), places[0][axis])),
-    );
-    const centre = [0, 1].map((axis) => (low[axis] + high[axis]) / 2);
-    return { centre, half: 0.54 * Math.max(high[0] - low[0], high[1] - low[1]) };
+    const ranges = [0, 1].map((axis) => {
+      const values = places.map((place) => place[axis]);
+      return [Math.min(...values), Math.max(...values)];
+    });
+    const centre = ranges.map(([low, high]) => (low + high) / 2);
+    return { centre, half: 0.54 * Math.max(...ranges.map(([low, high]) => high - low)) }; // with a margin
   });
 
   /** The place of a path after `layers` layers; between two of them on a straight line. */
@@ -34,9 +35,10 @@ function exploreFlow(json, { contour, std }) {
     return blend(path[layer], path[layer + 1], layers - layer);
   }
 
-  function windowAt() {
+  /** What part of the plane is to be seen after `layers` layers: its centre, and half its side. */
+  function frameAt() {
     const layer = Math.min(Math.floor(layers), last - 1);
-    const [before, after] = [windows[layer], windows[layer + 1]];
+    const [before, after] = [frames[layer], frames[layer + 1]];
     const [half] = blend([before.half], [after.half], layers - layer);
     return { centre: blend(before.centre, after.centre, layers - layer), half };
   }
@@ -68,7 +70,7 @@ function exploreFlow(json, { contour, std }) {
     const cloud = paths(noise.map((z) => z.map((value) => temperature * value)));
     const between = paths(parts(400).map((part) => blend(ends.a, ends.b, part)));
     drawPlane("noise", { centre: [0, 0], half: reach }, (path) => path[0], grid, cloud, between);
-    const { context, toPixels } = drawPlane("data", windowAt(), placeAt, grid, cloud, between);
+    const { context, toPixels } = drawPlane("data", frameAt(), placeAt, grid, cloud, between);
     if (layers === last) contour.forEach((line) => stroke(context, line.map(toPixels), colour("ink"), 1.5, [5, 4]));
     const z = blend(ends.a, ends.b, t);
     const { places, logProb } = throughFlow(z, flow);

@@ -40,9 +40,11 @@ def add(subparsers: Any) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--quick", action="store_true", help="fewer steps and samples")
     length.add_argument("--full", action="store_true", help="at full length (the default)")
-    parser.add_argument("--jobs", type=at_least(1), metavar="N", help="how many run at a time")
+    parser.add_argument(
+        "--jobs", type=at_least(1), metavar="N", help="how many run at a time (default: one a core, up to 8)"
+    )
     parser.add_argument("--seed", type=at_least(0), help="of all random numbers (default 0)")
-    parser.add_argument("--out", type=Path, help="folder for the pictures (default demos/out)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the pictures (default demos/out)")
     parser.add_argument("--with", dest="folder", metavar="DIR", help="the folder with your exercises, to be used in it")
     parser.add_argument("--anyway", action="store_true", help="with --with: use even a function that fails its check")
     parser.set_defaults(run=run)

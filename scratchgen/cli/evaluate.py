@@ -56,10 +56,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"{data.name} has changed since the model was trained on it: all of its rows are taken as new")
     split = options.split or split_of(data, known)
     figure = measured(model.family, model.model, data, split, options.seed, options.most)
-    first, *rest = figure.lines()
     print(f"{model.family.name} on {data.name}, {'all of it' if split == 'all' else f'the {split} part'}")
-    for line in (f"  {first}", *rest):
-        print(line)
+    for line in figure.lines():
+        print(f"  {line}")
     if known and split in ("train", "all"):
         print("  the model was trained on these rows: of new ones it says more")
     return 0

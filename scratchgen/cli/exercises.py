@@ -121,8 +121,8 @@ def for_learners(options: argparse.Namespace) -> int:
         return Desk(Folder.create(options.folder or DEFAULT), exercises(), restore=True).init()
     desk = Desk(Folder.open(options.dir), exercises())
     return {
-        "list": lambda: desk.list(),
-        "next": lambda: desk.next(),
+        "list": desk.list,
+        "next": desk.next,
         "check": lambda: desk.check(options.exercise, options.seconds),
         "hint": lambda: desk.hint(options.exercise),
         "solution": lambda: desk.solution(options.exercise, options.yes),

@@ -38,18 +38,18 @@ class Figure(NamedTuple):
     truth: float | None = None
 
     def lines(self) -> Iterator[str]:
-        """What to print."""
+        """What to print; the first line has the figure."""
         which = {
             "exact": "exact",
             "upper bound": "an upper bound: the true figure is lower",
             "estimate": "an estimate",
         }[self.kind]
         yield f"{self.mean:.4f} ± {self.error:.4f} nats per {self.of}, {which}"
-        yield f"  {self.how}; {self.rows:,} {'pieces' if self.of == 'character' else 'examples'}"
+        yield f"{self.how}; {self.rows:,} {'pieces' if self.of == 'character' else 'examples'}"
         if self.bits is not None:
-            yield f"  {self.bits:.4f} bits per {'dimension' if self.of == 'example' else 'character'}"
+            yield f"{self.bits:.4f} bits per {'dimension' if self.of == 'example' else 'character'}"
         if self.entropy is not None and self.truth is not None:
-            yield f"  {self.truth:.4f} by the true density, whose entropy is {self.entropy:.4f}"
+            yield f"{self.truth:.4f} by the true density, whose entropy is {self.entropy:.4f}"
 
 
 def measured(family: Family, model: Any, data: Data, split: str, seed: int, most: int | None = None) -> Figure:

@@ -26,8 +26,8 @@ class Saved(NamedTuple):
         family, settings: what it was made of.
         form: of its data.
         note: all that the file says of it.
-        meta: of the training: step, history.
-        arrays: all that is in the file.
+        meta: of the training, as ``training.run`` saves it: "step" is how many were taken.
+        arrays: the weights, the best ones, the optimiser's sums, and the history.
     """
 
     model: Any

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     first, *rest = figure.lines()
     print(f"validation {first}")
     for line in rest:
-        print(f"         {line}")
+        print(f"           {line}")
     file = shlex.quote(options.out)
     show = " --out samples.png" if data.form.is_image or data.form.shape == (2,) else ""
     print(f"saved      {options.out}")
