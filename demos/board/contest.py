@@ -37,7 +37,7 @@ TRUTH = "truth"
 PERMUTATIONS = 499
 # Seeds are (seed, board, entry, use). NumPy takes (1, 0) and (1, 0, 0) for one seed, so no use is 0 but training.
 COMPARING, DATA = 1, 2
-Rng = np.random.Generator
+Rng = np.random.Generator  # itself: scratchgen.random.Rng may be a seed too
 
 
 class Fitted(NamedTuple):
