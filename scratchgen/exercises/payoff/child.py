@@ -16,8 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from scratchgen.exercises.kit.child import limit_resources
 from scratchgen.exercises.kit.exercise import PACKAGE, Exercise
 from scratchgen.exercises.kit.failure import Failure
@@ -62,7 +60,7 @@ def show(task: dict[str, Any]) -> str:
         touched = changes(before)
         if touched:
             return f"Your files replace {', '.join(touched[:3])}: nothing can be trained then."
-        with warnings.catch_warnings(), np.errstate(all="ignore"):  # an overflow shows in the figures and the picture
+        with warnings.catch_warnings():  # an overflow shows in the figures and the picture
             warnings.simplefilter("ignore")
             payoff.run(pieces, stage)
     except (Unreadable, Failure) as error:
