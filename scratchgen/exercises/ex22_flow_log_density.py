@@ -76,7 +76,11 @@ def jacobian(f: Callable[[np.ndarray], np.ndarray], h: np.ndarray) -> np.ndarray
 
 def with_logdet(f: Callable[[np.ndarray], np.ndarray]) -> Layer:
     """The layer of a map, with log |det| by brute force."""
-    return lambda h: (f(h), np.linalg.slogdet(jacobian(f, h))[1])
+
+    def layer(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return f(h), np.linalg.slogdet(jacobian(f, h))[1]
+
+    return layer
 
 
 def check(student: Student) -> None:
@@ -98,7 +102,11 @@ def check(student: Student) -> None:
     exact = -np.log(2 * np.pi) - np.array([4.5, 1.0])
     expect(student.flow_log_density, {"x": x, "layers": []}, exact, "no layers")
     x, logdet = np.array([[50.0, -1.0, 2.0], [0.5, 60.0, 0.0]]), np.full(2, 330 * np.log(10.0))
-    given = {"x": x * 1e-110, "layers": [lambda h: (h * 1e110, logdet)]}
+
+    def enlarge(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return h * 1e110, logdet
+
+    given = {"x": x * 1e-110, "layers": [enlarge]}
     exact = logdet - 1.5 * np.log(2 * np.pi) - np.array([2505.0, 3600.25]) / 2
     expect(student.flow_log_density, given, exact, "a density of the noise that is 0 in floating point")
     grid = np.linspace(-40, 40, 4001)[:, None]

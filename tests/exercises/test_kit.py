@@ -211,6 +211,7 @@ def test_whatever_is_returned_can_be_shown():
     for x in (np.zeros((100, 100)), "x" * 10**6, [np.zeros(1), None], lambda: 1, Tensor(1.0), Silent, {}, 10**5000):
         assert len(show(x)) < 1000
     assert "cannot be shown" in show(Silent())
+    assert "\n\n" not in show(np.ones((2, 2, 2, 2))) and "\n" not in show([len, abs])
 
 
 # -- sources -------------------------------------------------------------------------------------------------------

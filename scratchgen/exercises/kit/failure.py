@@ -6,6 +6,7 @@ which known mistake gives exactly the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -94,8 +95,8 @@ def shown_apart(a: Any, b: Any) -> tuple[str, str]:
 def show(x: Any, digits: int = 5) -> str:
     """A value as a learner reads it: small arrays whole, large ones in part, always with their shape.
 
-    >>> show(np.arange(3.0)), show([1, None]), show(np.float64(0.5))
-    ('[0., 1., 2.]  (shape (3,))', '[1, None]', '0.5')
+    >>> show(np.arange(3.0)), show([1, None]), show(np.float64(0.5)), show([abs, len])
+    ('[0., 1., 2.]  (shape (3,))', '[1, None]', '0.5', '[abs, len]')
     """
     try:
         return shown(x, digits)
@@ -109,12 +110,14 @@ def shown(x: Any, digits: int) -> str:
         return f"Tensor {shown(x.data, digits)}"
     if isinstance(x, np.ndarray):
         text = np.array2string(x, separator=", ", precision=digits, threshold=MANY, edgeitems=2, max_line_width=90)
+        text = re.sub(r"\n\n+", "\n", text)  # no empty lines between matrices
         return f"{text}  (shape {x.shape})" if x.ndim else text
     if isinstance(x, np.generic):
         x = x.item()
-    if isinstance(x, tuple | list) and any(isinstance(item, np.ndarray | Tensor) for item in x):
+    arrays = isinstance(x, tuple | list) and any(isinstance(item, np.ndarray | Tensor) for item in x)
+    if arrays or (isinstance(x, tuple | list) and any(map(callable, x))):
         opening, closing = "()" if isinstance(x, tuple) else "[]"
-        return opening + ",\n ".join(shown(item, digits) for item in x) + closing
+        return opening + (",\n " if arrays else ", ").join(shown(item, digits) for item in x) + closing
     if callable(x):
         return getattr(x, "__name__", type(x).__name__)
     text = repr(x)
