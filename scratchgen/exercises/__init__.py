@@ -53,6 +53,7 @@ functions with state are called through ``call`` too: ``call(student.Adam, {"lr"
 ``pytest tests/exercises -k ex11`` tests an exercise and all its wrong answers. It also spoils the solution in ways that
 every check has to notice: a thousandth too large, one NaN, an axis too many, always the first answer, inputs changed.
 Where a check cannot notice one of them by its nature, ``UNSPOILED`` in ``tests/exercises/test_exercises.py`` says why.
+Right answers in other styles, which a check must not refuse, are in ``tests/exercises/test_right_answers.py``.
 ``pytest scratchgen/exercises/ex11_kl_gaussians.py`` tests the examples in the docstrings, and
 ``python -m scratchgen exercises mistakes 11`` prints what learners will see.
 

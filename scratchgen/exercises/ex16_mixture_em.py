@@ -53,7 +53,7 @@ def em_step(
 # end of the learner's part
 
 HINTS = (
-    """Compute the logarithm of the numerator of (1) for all points and components at once, (n, K): x[:, None] − means
+    """Compute the logarithm of the numerator of (1) for all points and components at once, (n, K): x[:, None] - means
     has the shape (n, K, D). Never leave the logarithms before (1) is normalised.""",
     """log r_ik = log_joint_ik − log Σ_j e^(log_joint_ij), where log_joint = log w_k + log N(x_i; μ_k, σ_k²). The last
     term is log p(x_i), and scipy.special.logsumexp computes it. Then (2) and (3) are weighted means with the weights

@@ -55,7 +55,7 @@ def made_masks(order: np.ndarray, hidden: list[int]) -> list[np.ndarray]:
 HINTS = (
     """Give out the degrees first, layer by layer; each mask is then one comparison of two of these lists. A hidden
     unit of degree m knows x at positions up to m, and may tell outputs at positions after m.""",
-    """For a layer of n units the degrees 1, 2, …, D − 1, 1, 2, … are 1 + np.arange(n) % (D − 1). With column m_in[:,
+    """For a layer of n units the degrees 1, 2, …, D − 1, 1, 2, … are 1 + np.arange(n) % (D - 1). With column m_in[:,
     None] and row m_out the mask (n_in, n_out) of (1) is m_in[:, None] <= m_out.""",
     """Start with before = order; for each hidden layer append before[:, None] <= degrees, and set before = degrees;
     at the end append before[:, None] < order.""",

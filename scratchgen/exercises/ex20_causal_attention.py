@@ -52,7 +52,7 @@ HINTS = (
     before they are exponentiated. And the softmax is that of exercise 4: nothing may overflow.""",
     """scores = q kᵀ/√d, (B, T, T), with −∞ where column j > row i; subtract the largest of each row, exponentiate,
     divide by the sum over j, the last axis.""",
-    """np.where(np.tril(np.ones((T, T), dtype=bool)), scores, −np.inf); the maximum and the sum with axis=2,
+    """np.where(np.tril(np.ones((T, T), dtype=bool)), scores, -np.inf); the maximum and the sum with axis=2,
     keepdims=True; at the end w @ v.""",
 )
 

@@ -54,7 +54,7 @@ HINTS = (
     """First (1): is 0 mapped to 0, and is the largest result below 1? Then think of a uniform density, log p(v) = 0:
     every level has probability 1/L, so how many bits must a pixel cost?""",
     """bits per dimension = −log₂ P(x) / D = −(log p(v) − D log L) / (D log 2).""",
-    """(x + u) / levels, with levels, not levels − 1; and (dims * np.log(levels) − log_density) / (dims *
+    """(x + u) / levels, with levels, not levels - 1; and (dims * np.log(levels) - log_density) / (dims *
     np.log(2)).""",
 )
 

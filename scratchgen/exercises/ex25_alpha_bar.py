@@ -50,8 +50,8 @@ def log_snr(betas: np.ndarray) -> np.ndarray:
 
 HINTS = (
     """Each step multiplies what is left by α_t. What is left after no step at all?""",
-    """np.cumprod of 1 − betas is ᾱ₁ … ᾱ_T; ᾱ₀ = 1 comes before it.""",
-    """np.concatenate([[1.0], np.cumprod(1 − betas)]); and np.log(a) − np.log(1 − a) of the cumprod alone.""",
+    """np.cumprod of 1 - betas is ᾱ₁ … ᾱ_T; ᾱ₀ = 1 comes before it.""",
+    """np.concatenate([[1.0], np.cumprod(1 - betas)]); and np.log(a) - np.log(1 - a) of the cumprod alone.""",
 )
 
 EXPLANATION = """

@@ -44,7 +44,7 @@ HINTS = (
     nothing else, also for images?""",
     """Signal √ᾱ_t, noise √(1 − ᾱ_t): the squares add up to 1. Reshape ᾱ_t to (B, 1, …, 1), with as many axes as x₀
     has.""",
-    """a = alpha_bar[t].reshape(-1, *[1] * (x0.ndim − 1)); return np.sqrt(a) * x0 + np.sqrt(1 − a) * eps.""",
+    """a = alpha_bar[t].reshape(-1, *[1] * (x0.ndim - 1)); return np.sqrt(a) * x0 + np.sqrt(1 - a) * eps.""",
 )
 
 EXPLANATION = """

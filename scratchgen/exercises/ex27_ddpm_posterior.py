@@ -47,8 +47,8 @@ HINTS = (
     """Everything needed is in alpha_bar: ᾱ_t, ᾱ_{t−1}, and their ratio. Give each a name before you write (2).""",
     """α_t = ᾱ_t / ᾱ_{t−1}, β_t = 1 − α_t. The factor of x₀ has the root of ᾱ_{t−1} and β_t; the factor of x_t the
     root of α_t, and 1 − ᾱ_{t−1}. Both are divided by 1 − ᾱ_t.""",
-    """mean = (np.sqrt(before) * beta * x0 + np.sqrt(alpha) * (1 − before) * xt) / (1 − now), and the variance is
-    (1 − before) / (1 − now) * beta.""",
+    """mean = (np.sqrt(before) * beta * x0 + np.sqrt(alpha) * (1 - before) * xt) / (1 - now), and the variance is
+    (1 - before) / (1 - now) * beta.""",
 )
 
 EXPLANATION = """

@@ -51,9 +51,9 @@ def ddpm_step(xt: np.ndarray, t: int, network: Network, alpha_bar: np.ndarray, n
 HINTS = (
     """Two numbers from alpha_bar, one call of the network, the mean, the variance. Why does (2) need no special case
     at t = 1?""",
-    """ᾱ₀ = 1, so β̃₁ = 0, and the noise is multiplied by 0. Give now = alpha_bar[t], before = alpha_bar[t − 1] and
+    """ᾱ₀ = 1, so β̃₁ = 0, and the noise is multiplied by 0. Give now = alpha_bar[t], before = alpha_bar[t - 1] and
     alpha = now / before their names.""",
-    """mean = (xt − (1 − alpha) / np.sqrt(1 − now) * network(xt, t)) / np.sqrt(alpha); return mean + np.sqrt(variance)
+    """mean = (xt - (1 - alpha) / np.sqrt(1 - now) * network(xt, t)) / np.sqrt(alpha); return mean + np.sqrt(variance)
     * noise with (2).""",
 )
 

@@ -56,7 +56,7 @@ HINTS = (
     and at s occur.""",
     """The signal at s is √ᾱ_s x̂₀; the variance of the noise at s is 1 − ᾱ_s, of which σ² is new and the rest points
     along the old ε.""",
-    """np.sqrt(then) * x0 + np.sqrt(1 − then − variance) * eps + np.sqrt(variance) * noise, with variance by (2).""",
+    """np.sqrt(then) * x0 + np.sqrt(1 - then - variance) * eps + np.sqrt(variance) * noise, with variance by (2).""",
 )
 
 EXPLANATION = """

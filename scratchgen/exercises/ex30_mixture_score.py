@@ -49,7 +49,7 @@ HINTS = (
     Together they are the responsibilities of exercise 16 and the score of each component.""",
     """log r = log w_k − |x − μ_k|²/(2σ²), less its logsumexp over k: what all components share cancels. The score of a
     Gaussian is (μ_k − x)/σ².""",
-    """pull = means − x[:, None], of shape (B, K, D); np.sum(r[:, :, None] * pull, axis=1) / variance.""",
+    """pull = means - x[:, None], of shape (B, K, D); np.sum(r[:, :, None] * pull, axis=1) / variance.""",
 )
 
 EXPLANATION = """

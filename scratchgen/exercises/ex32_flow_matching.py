@@ -60,7 +60,7 @@ HINTS = (
     """Differentiate (1) in t, with x₀ and x₁ fixed. Does the velocity depend on t? For the sampler: which times are
     asked for, and which is never?""",
     """u = x₁ − x₀. t has one number a row: t[:, None] multiplies rows. In (3) step i is taken at t = i/n.""",
-    """return (1 − t) * noise + t * data, data − noise, with t = t[:, None]; x = x + velocity(x, i / n) / n for i in
+    """return (1 - t) * noise + t * data, data - noise, with t = t[:, None]; x = x + velocity(x, i / n) / n for i in
     range(n).""",
 )
 

@@ -55,7 +55,7 @@ HINTS = (
     above the other.""",
     """x2 = np.concatenate([x, x]), y2 = np.concatenate([y, np.full(len(y), none)]); split the result after B rows,
     and put the halves into (1).""",
-    """eps = network(x2, t, y2); return eps[B:] + scale * (eps[:B] − eps[B:]), with B = len(x).""",
+    """eps = network(x2, t, y2); return eps[B:] + scale * (eps[:B] - eps[B:]), with B = len(x).""",
 )
 
 EXPLANATION = """

@@ -135,6 +135,13 @@ def test_the_task_is_complete(exercise):
 
 
 @every
+def test_code_in_hints_can_be_copied(exercise):
+    """The minus sign of the equations, −, is no Python: it stands in no argument of NumPy's and in no index."""
+    for hint in exercise.hints:
+        assert not re.search(r"(np\.\w+\(|\w\[)[^()\[\]]*−", hint), hint
+
+
+@every
 def test_it_is_short(exercise):
     assert 1 <= exercise.lines <= LONGEST
 
