@@ -81,13 +81,14 @@ class Desk:
         """A line for each exercise."""
         records = self.folder.records()
         states = self.states()
+        width = max(len(exercise.name) for exercise in self.exercises.values())
         for number, exercise in self.exercises.items():
             state, entry = states[number], records.get(exercise.id, Record())
             words = [state] if state not in (PASSED, UNTOUCHED) else []
             words += [f"passed {entry.passed}"] if state == PASSED else []
             words += ["after the solution was shown"] if entry.solution and entry.passed else []
             words += [f"{entry.hints} of 3 hints"] if entry.hints else []
-            line = f"{MARKS[state]} {number:2}  {exercise.name:24} {exercise.title}"
+            line = f"{MARKS[state]} {number:2}  {exercise.name:{width}}  {exercise.title}"
             self.tell(line + (f"  ({', '.join(words)})" if words else ""))
         self.tell("", f"{list(states.values()).count(PASSED)} of {len(states)} passed.")
         return 0

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from scratchgen.exercises.kit.failure import NOTHING, Failure, NotWritten, same
-from scratchgen.exercises.kit.judge import Student, raised
+from scratchgen.exercises.kit.judge import Student, not_written, raised
 from scratchgen.exercises.kit.source import (
     SOLUTION,
     Change,
@@ -145,7 +145,7 @@ class Exercise:
         except Failure as failure:
             return failure
         except NotImplementedError as error:
-            return NotWritten(f"Not written yet: {error}")
+            return not_written("A function", error)
         except (Exception, SystemExit) as error:
             return raised("Your code, or the check on what it returned,", error, "", {})
         return None

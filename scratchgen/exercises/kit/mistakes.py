@@ -29,8 +29,7 @@ def page(exercises: Iterable[Exercise]) -> Iterator[str]:
 def section(exercise: Exercise) -> str:
     """The mistakes of one exercise, in the order in which its source lists them."""
     lines = [f"## {exercise.number}. {exercise.title[:1].upper()}{exercise.title[1:]}", ""]
-    for mistake in exercise.wrong:
-        failure = exercise.failure(exercise.wrong_answer(mistake))
+    for mistake, failure in exercise.known_failures.items():
         lines.append(f"- {mistake}: {symptom(failure) if failure else 'passes'}")
     return "\n".join(lines) + "\n"
 

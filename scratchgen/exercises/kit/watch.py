@@ -27,7 +27,7 @@ def watch(desk: Desk, seconds: float = SECONDS, pause: Callable[[], None] = lamb
     if first is not None:
         desk.report(first, seconds)
     seen = dict(checked)
-    desk.tell("", f"Waiting for you to save a file in {desk.folder.path}. Ctrl-C ends this.")
+    desk.tell("", f"Waiting for you to save a file in {desk.folder.path.resolve()}. Ctrl-C ends this.")
     try:
         while desk.open_one() is not None:
             pause()
