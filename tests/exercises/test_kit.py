@@ -451,3 +451,20 @@ def test_an_answer_of_several_functions_must_say_which(tmp_path):
     assert exercise.functions == ("squares", "other")
     with pytest.raises(ValueError, match="must be a dictionary"):
         exercise.wrong_answer("taking the square root")
+
+
+def test_a_mistake_is_named_only_for_the_same_case_and_with_something_found(tmp_path):
+    exercise = planted(tmp_path)
+    mistake, known = next(iter(exercise.known_failures.items()))
+    assert exercise.mistakes(Failure("Wrong.", case=known.case, got=known.got)) == (mistake,)
+    assert exercise.mistakes(Failure("Wrong.", case="another", got=known.got)) == ()
+    other = planted(tmp_path, EXPECT, 'raise Failure("Wrong.", case=case)', "change, expect", "Failure, change")
+    assert other.verdict(Student(other.names(other.solution))).mistakes == ()
+
+
+def test_ending_python_in_a_function_is_a_failure_of_the_function():
+    def leave():
+        raise SystemExit(0)
+
+    with pytest.raises(Failure, match="leave raised SystemExit"):
+        call(leave, {}, "case")

@@ -49,6 +49,15 @@ HARD = {
         ["replaces scratchgen.exercises.kit.judge.expect"],
         "",
     ),
+    "replaces NumPy for a while": (
+        "import numpy as np\nold, np.abs = np.abs, abs\n"
+        + KL.solution.replace("    variance_ratio =", "    np.abs = old\n    variance_ratio ="),
+        ERROR,
+        ["replaces numpy.abs"],
+        "",
+    ),
+    "says goodbye": ("import atexit\natexit.register(print, 'bye')\n" + KL.solution, PASSED, [], ""),
+    "a module beside it that has a name of Python's": ("import colorsys\n" + KL.solution, PASSED, [], ""),
     "threads that go on": (
         "import threading, time\nthreading.Thread(target=time.sleep, args=(999,)).start()\n" + KL.solution,
         PASSED,
@@ -75,7 +84,8 @@ if sys.platform == "win32":
 def checked(tmp_path_factory):
     """The verdicts on all of ``HARD``, a few at a time, in a folder that has a file which is not NumPy."""
     folder = tmp_path_factory.mktemp("a learner's folder é")
-    (folder / "numpy.py").write_text("raise ImportError('not NumPy')")
+    for name in ("numpy.py", "colorsys.py"):
+        (folder / name).write_text("raise ImportError('not the right one')")
 
     def check(item):
         number, (source, *_) = item
@@ -94,6 +104,7 @@ def test_in_a_process_of_its_own(checked, name):
     assert verdict.status == status, verdict.message
     assert all(piece in verdict.message for piece in pieces), verdict.message
     assert printed in output and len(output) < MOST_OUTPUT + 100
+    assert "bye" not in output  # the child ends at once, whatever the file has left to do
 
 
 def verdict_here(tmp_path: Path, source: str | bytes):
@@ -193,6 +204,13 @@ def test_what_a_function_may_do_wrong(tmp_path, body, pieces):
 def test_what_may_be_wrong_with_the_function_itself(tmp_path, source, piece):
     verdict = verdict_here(tmp_path, source)
     assert verdict.status == FAILED and piece in verdict.message
+
+
+def test_the_line_shown_is_the_innermost_of_the_learners_own(tmp_path):
+    helper = "import numpy as np\ndef helper(x):\n    return np.linalg.inv(x)\n"
+    source = helper + "def kl_gaussians(a, b, c, d):\n    return helper(a)"
+    message = verdict_here(tmp_path, source).message
+    assert "line 3, in helper" in message and "return np.linalg.inv(x)" in message
 
 
 def test_an_object_that_claims_to_equal_everything_does_not_pass(tmp_path):
