@@ -35,7 +35,7 @@ def add(subparsers: Any) -> None:
         epilog=EXAMPLES,
     )
     parser.set_defaults(run=run)
-    commands = parser.add_subparsers(title="subcommands", required=True, metavar="subcommand", dest="subcommand")
+    commands = parser.add_subparsers(title="subcommands", metavar="subcommand", dest="subcommand")
 
     def subcommand(name: str, text: str, which: str | None = None, **options: Any) -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = commands.add_parser(
@@ -99,6 +99,8 @@ def limit(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the subcommand says, and return the exit code."""
+    if options.subcommand is None:  # like the whole command line without a command
+        options.parser.exit(2, options.parser.format_help())
     from scratchgen.exercises.kit.folder import Refused
 
     try:

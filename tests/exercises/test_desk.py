@@ -301,6 +301,41 @@ def test_watch_ends_by_ctrl_c(desk, capsys):
     assert "Stopped" in capsys.readouterr().out
 
 
+def test_watch_names_the_folder_in_full(folder, capsys, monkeypatch):
+    """ "a file in .." would be the folder above."""
+    Desk(folder, TWO, restore=True)
+    monkeypatch.chdir(folder.path)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    watch(Desk(Folder.open(None), TWO), 1, interrupt)
+    assert f"save a file in {folder.path}. Ctrl-C" in capsys.readouterr().out
+
+
+def test_the_list_has_columns_and_tells_of_solutions(tmp_path, capsys):
+    every = Desk(Folder.create(tmp_path), exercises(), restore=True)
+    every.solution("2", yes=True)
+    capsys.readouterr()
+    every.list()
+    lines = capsys.readouterr().out.splitlines()[: len(exercises())]
+    assert len({line.index(e.title, 6 + len(e.name)) for line, e in zip(lines, exercises().values())}) == 1
+    assert lines[1].endswith("(solution shown)")
+
+
+def test_who_forgot_cd_is_told(folder, monkeypatch):
+    Desk(folder, TWO, restore=True)
+    monkeypatch.chdir(folder.path.parent)
+    with pytest.raises(Refused, match="there are in my exercises: `cd` there"):
+        Folder.open(None)
+
+
+def test_exercises_alone_prints_its_help(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["exercises"])
+    assert ended.value.code == 2 and "exercises init" in capsys.readouterr().err
+
+
 def test_paragraphs_are_filled_and_equations_are_not(monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     assert filled("one two three four five six\n\n    a = b  +  c, and this line is long\n") == (

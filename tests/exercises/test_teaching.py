@@ -137,6 +137,13 @@ def test_a_new_exercise_is_complete_and_passes_what_all_must_pass(tmp_path):
 def test_names_that_no_exercise_can_have(tmp_path, name):
     with pytest.raises(Refused):
         teaching.new(name, tmp_path)
+
+
+def test_no_new_exercise_in_an_installed_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(teaching, "PACKAGE_FOLDER", tmp_path)
+    with pytest.raises(Refused, match="no clone of the repository"):
+        teaching.new("squares")
+    assert not list(tmp_path.iterdir())
     assert not list(tmp_path.rglob("*"))
 
 

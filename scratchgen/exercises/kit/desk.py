@@ -36,6 +36,7 @@ class Desk:
     def __init__(self, folder: Folder, exercises: Mapping[int, Exercise], restore: bool = False) -> None:
         self.folder = folder
         self.exercises = exercises
+        self.width = max((len(exercise.name) for exercise in exercises.values()), default=0)
         self.done = folder.sync(exercises.values(), restore)
         if not restore:
             self.tell(*folder.notes, *self.done)
@@ -81,14 +82,13 @@ class Desk:
         """A line for each exercise."""
         records = self.folder.records()
         states = self.states()
-        width = max(len(exercise.name) for exercise in self.exercises.values())
         for number, exercise in self.exercises.items():
             state, entry = states[number], records.get(exercise.id, Record())
             words = [state] if state not in (PASSED, UNTOUCHED) else []
             words += [f"passed {entry.passed}"] if state == PASSED else []
-            words += ["after the solution was shown"] if entry.solution and entry.passed else []
+            words += ["after the solution was shown" if entry.passed else "solution shown"] if entry.solution else []
             words += [f"{entry.hints} of 3 hints"] if entry.hints else []
-            line = f"{MARKS[state]} {number:2}  {exercise.name:{width}}  {exercise.title}"
+            line = f"{MARKS[state]} {number:2}  {exercise.name:{self.width}}  {exercise.title}"
             self.tell(line + (f"  ({', '.join(words)})" if words else ""))
         self.tell("", f"{list(states.values()).count(PASSED)} of {len(states)} passed.")
         return 0
@@ -119,9 +119,8 @@ class Desk:
         for exercise in chosen:
             verdict = self.checked(exercise, seconds, quiet=True)
             first = "" if verdict.passed else f": {verdict.message.partition(chr(10))[0]}"
-            self.tell(
-                f"{'✓' if verdict.passed else '✗'} {exercise.number:2}  {exercise.name:24} {verdict.status}{first}"
-            )
+            mark = "✓" if verdict.passed else "✗"
+            self.tell(f"{mark} {exercise.number:2}  {exercise.name:{self.width}}  {verdict.status}{first}")
             failed += [] if verdict.passed else [exercise]
         self.tell("", f"{len(chosen) - len(failed)} of {len(chosen)} pass.")
         if failed:
@@ -167,7 +166,7 @@ class Desk:
         self.folder.update(exercise, hints=shown)
         self.tell(f"Exercise {exercise.number}, {exercise.title}")
         for i, hint in enumerate(exercise.hints[:shown], 1):
-            self.tell("", f"Hint {i} of {len(exercise.hints)}: {filled(hint)}")
+            self.tell("", filled(f"Hint {i} of {len(exercise.hints)}: {hint}"))
         if shown == len(exercise.hints):
             self.tell("", f"These are all. There is still `{COMMAND} solution {exercise.number}`.")
         return 0

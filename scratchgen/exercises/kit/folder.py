@@ -87,8 +87,11 @@ class Folder:
             inside = PACKAGE_FOLDER in (candidate.resolve(), *candidate.resolve().parents)
             if not inside and ((candidate / PROGRESS).is_file() or any(candidate.glob("ex[0-9][0-9]_*.py"))):
                 return cls(candidate)
-        where = f"in {path}" if path is not None else "in the current folder"
-        raise Refused(f"there are no exercises {where}: write them by `init`, or name their folder by --dir")
+        if path is not None:
+            raise Refused(f"there are no exercises in {path}: write them by `init`, or name their folder by --dir")
+        below = sorted(file.parent.name for file in Path(".").glob(f"*/{PROGRESS}"))  # that of init, without its cd
+        there = f"; there are in {below[0]}: `cd` there" if below else ": write them by `init`"
+        raise Refused(f"there are no exercises in the current folder{there}, or name their folder by --dir")
 
     def file(self, exercise: Exercise) -> Path:
         """The learner's file of an exercise."""

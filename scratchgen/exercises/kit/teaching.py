@@ -78,13 +78,18 @@ def new(name: str, folder: str | os.PathLike[str] | None = None) -> Path:
     """Write an exercise to start from, with the next free number, and return its path.
 
     Raises:
-        Refused: for a name that is taken or cannot be that of a function, or a folder that cannot be written.
+        Refused: for a name that is taken or cannot be that of a function, a folder that cannot be written, or an
+            installed package, where it would be lost with the next upgrade, and has no tests.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise Refused(f"{name!r} cannot name a function: use small letters, digits and _")
     known = exercises()
     if name in {exercise.name for exercise in known.values()}:
         raise Refused(f"there is an exercise {name} already")
+    if folder is None and not (PACKAGE_FOLDER.parent / "tests" / "exercises").is_dir():
+        raise Refused(
+            f"{PACKAGE_FOLDER} is no clone of the repository: run this in one, or name another folder by --dir"
+        )
     target = Path(folder) if folder is not None else PACKAGE_FOLDER / "exercises"
     numbers = [int(match[1]) for f in target.glob("ex*.py") if (match := re.match(r"ex(\d\d)_", f.name))]
     number = max([*known, *numbers], default=0) + 1
