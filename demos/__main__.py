@@ -52,6 +52,8 @@ def about(name: str) -> About:
 def choose(asked: Sequence[str]) -> list[str]:
     """The demos whose names begin with any of these, in the order of the lecture; all, if none is asked for.
 
+    A number counts as a whole: ``page1`` is not the pages 10 to 12.
+
     Raises: ValueError if one begins no name, with the names that are near.
 
     >>> choose(["page11_g", "demos.page02_probe"])
@@ -59,12 +61,17 @@ def choose(asked: Sequence[str]) -> list[str]:
     """
     prefixes = [name.removesuffix(".py").replace("/", ".").rpartition(".")[2] for name in asked] or [""]
     for name, prefix in zip(asked, prefixes):
-        if not any(demo.startswith(prefix) for demo in DEMOS) or not prefix:
+        if not any(begins(demo, prefix) for demo in DEMOS) or not prefix:
             pages = dict.fromkeys(demo.partition("_")[0] for demo in DEMOS)
             near = difflib.get_close_matches(prefix, [*pages, *DEMOS], n=4, cutoff=0.5)
             hint = f"; near are {', '.join(near)}" if near else ""
             raise ValueError(f"no demo begins with {name!r}{hint}; python -m demos --list shows all")
-    return [demo for demo in DEMOS if demo.startswith(tuple(prefixes))]
+    return [demo for demo in DEMOS if any(begins(demo, prefix) for prefix in prefixes)]
+
+
+def begins(name: str, prefix: str) -> bool:
+    """Whether a name begins so, and not in the middle of a number."""
+    return name.startswith(prefix) and not (prefix[-1:].isdigit() and name[len(prefix) :][:1].isdigit())
 
 
 def in_starting_order(tasks: Sequence[Task], jobs: int) -> list[Task]:

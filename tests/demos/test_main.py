@@ -143,6 +143,15 @@ def test_names_are_beginnings_or_files_in_page_order():
         choose([""])
 
 
+def test_a_number_is_not_cut():
+    """Who asks for page 1 does not want pages 10 to 12."""
+    assert choose(["page"]) == [name for name in DEMOS if name != "leaderboard"]
+    assert {name[:6] for name in choose(["page10", "page11_g"])} == {"page10", "page11"}
+    for cut in ("page1", "page0"):
+        with pytest.raises(ValueError, match=f"no demo begins with '{cut}'; near are page"):
+            choose([cut])
+
+
 def test_names_may_stand_anywhere(tmp_path):
     folder = ["--out", str(tmp_path)]
     options = parse(["page11_grid", "--quick", "page05_em", "--only", "page12_sde", "page12_ddpm", *folder])

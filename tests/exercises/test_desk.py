@@ -77,7 +77,8 @@ def test_init_writes_the_stubs_and_never_overwrites(desk, folder, capsys):
     again = Desk(Folder.create(folder.path), TWO, restore=True)
     again.init()
     assert (read(desk, KL), read(desk, DIVISION)) == ("mine", DIVISION.stub)
-    assert "1 exercises are in" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "1 exercises are in" in out and f'  cd "{folder.path}"\n' in out, "a path with a space, to be copied"
 
 
 def test_a_file_that_the_learner_deleted_is_not_written_again(desk, folder):

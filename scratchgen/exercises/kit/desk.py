@@ -70,10 +70,11 @@ class Desk:
         self.tell(*self.folder.notes, *(line for line in self.done if not line.endswith(": written")))
         kept = len(self.exercises) - new
         old = f"; {kept} were there already, and are as they were" if kept else ""
+        path = str(self.folder.path)
         self.tell(
-            f"{new} exercises are in {self.folder.path}{old}.",
+            f"{new} exercises are in {path}{old}.",
             "Each is a Python file with a task, and a spot to write your code at. Begin with any of them:",
-            f"  cd {self.folder.path}",
+            f'  cd "{path}"' if " " in path else f"  cd {path}",
             f"  {COMMAND} next",
         )
         return 0
