@@ -117,6 +117,7 @@ class Switching(Module):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where the tests run in the background
     model = Mean(noise=1.0)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=ignore_interrupts) as workers:
         history = fit(
