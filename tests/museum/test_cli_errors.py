@@ -131,7 +131,7 @@ PLANTS: list[tuple[ModuleType, str, str, Check]] = [
         "np.load(file, allow_pickle=True)\n            if not",
         loaded(test_data.test_a_pickle_is_not_run),
     ),
-    (files, "rows = lines[bool(names) :]", "rows = lines[1:]", loaded(test_data.test_a_csv_file_of_any_kind, ",", "")),
+    (files, "rows = lines[is_header:]", "rows = lines[1:]", loaded(test_data.test_a_csv_file_of_any_kind, ",", "")),
     (
         level_matching,
         "* math.log(2 / self.levels)",
