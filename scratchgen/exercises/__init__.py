@@ -3,7 +3,8 @@
 To solve them: ``python -m scratchgen exercises init`` writes the files to be completed into a folder of your own. What
 they make together, ``python -m scratchgen exercises demo`` shows: see ``payoff``.
 
-To write one, copy ``ex11_kl_gaussians`` and go through it from the top. A file ``exNN_name.py`` has
+To write one, begin with ``python -m scratchgen exercises new NAME``, which writes a complete, small exercise, or with a
+copy of ``ex11_kl_gaussians``, and go through it from the top. A file ``exNN_name.py`` has
 
 - the task as its docstring, which the learner sees. The first line is ``Exercise NN: title.``; then the problem, its
   numbered equations, the shapes; at the end ``In the lecture: page …``, and which file of the library to look at
@@ -27,7 +28,7 @@ To write one, copy ``ex11_kl_gaussians`` and go through it from the top. A file 
       lambda x: …                                 in place of the function, if there is one
       {"forward": lambda x: …, "inverse": …}      in place of some functions, if there are several
 
-  An author's reference solution is called in them by its own name. At least 5, all in the list of the exercises.
+  An author's reference solution is called in them by its own name. At least 5.
 
 The helpers (``kit.judge``), all from ``scratchgen.exercises.kit``; ``case`` is what is tried, in a few words:
 
@@ -57,6 +58,6 @@ Right answers in other styles, which a check must not refuse, are in ``tests/exe
 ``pytest scratchgen/exercises/ex11_kl_gaussians.py`` tests the examples in the docstrings, and
 ``python -m scratchgen exercises mistakes 11`` prints what learners will see.
 
-``python -m scratchgen exercises new NAME`` writes a complete, small exercise to begin with. How to use exercises in
-class, in notebooks and in pytest: ``kit.teaching``.
+The first session in README.md tells how many exercises there are, and ``tests/test_readme.py`` holds it to that. How to
+use exercises in class, in notebooks and in pytest: ``kit.teaching``.
 """

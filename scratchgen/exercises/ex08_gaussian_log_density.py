@@ -46,10 +46,10 @@ HINTS = (
 
 EXPLANATION = """
 Nothing is exponentiated but the variance, so the result is right also where the density itself is 0 in floating
-point: in 784 dimensions that of N(0, I) is below 10⁻³¹² even at its mean. The term logvar is what keeps a learned
-variance from growing without end; who leaves it out, or calls log σ² log σ, still gets a loss that falls. log 2π is a
-constant, and matters as soon as two models are compared: log p(x) has a true value, and only the whole expression
-integrates to 1.
+point: in 784 dimensions that of N(0, I) is 10⁻³¹³ at its mean, and near 10⁻⁴⁸³ where its draws lie. The term logvar is
+what keeps a learned variance from growing without end; who leaves it out, or calls log σ² log σ, still gets a loss that
+falls. log 2π is a constant, and matters as soon as two models are compared: log p(x) has a true value, and only the
+whole expression integrates to 1.
 """
 
 

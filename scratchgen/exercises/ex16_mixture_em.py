@@ -9,7 +9,7 @@ is Gaussian. So the posterior of z can be computed, and EM alternates between tw
 
 Write one step of both, and give the mean log-likelihood of the parameters that came in, 1/n Σ_i log p(x_i), which is
 the logarithm of the denominator of (1). The D dimensions of x are independent given z. Points may be so far from all
-means that all their densities are 0 in floating point: (1) is then still to be right.
+means that all their densities are 0 in floating point: (1) is then still to be right. You may use SciPy's `logsumexp`.
 
     x                   (n, D)
     weights             (K,), positive, with sum 1

@@ -17,8 +17,9 @@ finds the gradients where `loss.backward()` leaves them, and `backward` adds to 
     optimizer    has the parameters of both networks, and the methods zero_grad and step, without arguments
     returns      a float: the average of (1) before the step
 
-You may use `bernoulli_log_prob(logits, x)` and `gaussian_kl(mean, logvar)` of scratchgen.autodiff: one number for each
-pixel, and for each latent dimension. NumPy's functions work on Tensors.
+You may use `bernoulli_log_prob(logits, x)`, where the logits come first, unlike in exercise 10, and
+`gaussian_kl(mean, logvar)`, both of scratchgen.autodiff: they give one number for each pixel, and for each latent
+dimension. NumPy's functions work on Tensors.
 
 In the lecture: pages 7 and 8, the variational autoencoder. Afterwards, look at scratchgen/latent/vae.py, and at
 scratchgen/training/loop.py.

@@ -5,8 +5,8 @@ change of variables gives that of the data:
 
     log p(x) = log N(z; 0, I) + Σ_i log |det ∂f_i/∂h_{i−1}|,    h_0 = x,  h_i = f_i(h_{i−1}),  z = h_l    (1)
 
-Write (1). Each layer is a function: it takes h (B, D), and returns what it is mapped to, (B, D), and log |det| of each
-row, (B,).
+Write (1). (On page 11 f goes the other way, from noise to data.) Each layer is a function: it takes h (B, D), and
+returns what it is mapped to, (B, D), and log |det| of each row, (B,).
 
     x          (B, D)
     layers     a list of functions, of f₁ first; it may be empty

@@ -5,8 +5,8 @@ noise of variance 1 − ᾱ_t, where
 
     α_t = 1 − β_t,    ᾱ_t = α₁ α₂ ⋯ α_t,    ᾱ₀ = 1                                              (1)
 
-Before the first step everything is left. Write ᾱ as an array that is indexed by t itself, so with T + 1 entries, from t
-= 0 to t = T.
+Before the first step everything is left. Write ᾱ as an array that is indexed by t itself, so with T + 1 entries, from
+t = 0 to t = T.
 
 Write also the log-signal-to-noise ratio, by which schedules are compared: log(ᾱ_t / (1 − ᾱ_t)) for t = 1 … T.
 

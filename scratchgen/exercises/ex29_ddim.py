@@ -87,6 +87,8 @@ def check(student: Student) -> None:
         """Any network."""
         return np.tanh(x) + 0.1 * step
 
+    guess.__name__ = "lambda x, t: np.tanh(x) + 0.1 * t"  # as the learner sees it, and can copy it
+
     for t in (4, 3, 2, 1):
         xt, noise = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
         given = {"xt": xt, "t": t, "s": t - 1, "network": guess, "alpha_bar": kept, "eta": 1.0, "noise": noise}

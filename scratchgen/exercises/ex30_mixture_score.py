@@ -8,7 +8,7 @@ it is known:
     ∇ log p(x) = Σ_k r_k(x) (μ_k − x) / σ²                                                      (2)
 
 each component pulls towards its mean, as strongly as it is responsible for x. Write (2); also far from all means, where
-every density is 0 in floating point.
+every density is 0 in floating point. You may use SciPy's `logsumexp`.
 
     x           (B, D)
     weights     (K,), positive, with sum 1

@@ -94,6 +94,8 @@ def check(student: Student) -> None:
         """A velocity that depends on both."""
         return (1 + t) * np.sin(x) + t
 
+    bent.__name__ = "lambda x, t: (1 + t) * np.sin(x) + t"  # as the learner sees it, and can copy it
+
     for n, rows, dims in ((1, 2, 3), (3, 2, 4), (10, 3, 2)):
         noise = rng.normal(size=(rows, dims))
         path = [noise]
