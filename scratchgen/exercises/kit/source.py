@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 END = "# end of the learner's part"
@@ -39,6 +40,7 @@ def change(*pieces: str) -> Change:
     return Change(tuple(zip(pieces[::2], pieces[1::2])))
 
 
+@lru_cache(maxsize=64)  # each wrong answer is made from it again
 def learners_part(text: str) -> str:
     """The docstring, the imports that are used in what follows, and all code above ``END``.
 
