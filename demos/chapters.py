@@ -66,7 +66,7 @@ def kept(folder: Path) -> list[Chapter]:
         if path.exists():
             try:
                 chapters.append(_read(path))
-            except (OSError, ValueError, TypeError, KeyError) as error:
+            except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
                 print(f"{path} is left out of the gallery, run the demo again: {error!r}", file=sys.stderr)
     return chapters
 
@@ -78,4 +78,14 @@ def _read(path: Path) -> Chapter:
     for picture in pictures:
         if not picture.path.is_file():
             raise FileNotFoundError(f"there is no picture {picture.path}")
-    return Chapter(**{**fields, "pictures": pictures})
+    chapter = Chapter(**{**fields, "pictures": pictures})
+    texts = [chapter.title, chapter.command, chapter.about, *(text for picture in pictures for text in picture[1:])]
+    if not isinstance(chapter.results, list) or not isinstance(chapter.seconds, (int, float)):
+        raise TypeError("results must be a list, and seconds a number")
+    for text in [*texts, *chapter.results]:
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r:.40} must be a text")
+        text.encode()  # half of a surrogate pair is not to be written
+    if chapter.name != path.stem:
+        raise ValueError(f"it is the chapter of {chapter.name!r:.40}")
+    return chapter

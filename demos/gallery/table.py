@@ -14,12 +14,14 @@ def table(path: Path, caption: str) -> str:
     the screen is narrower, and can be reached by keyboard to do so.
 
     Raises:
-        ValueError: for a row with another number of cells than there are columns.
+        ValueError: for a row with another number of cells than there are columns; for an error in the first column.
     """
     with path.open(encoding="utf-8", newline="") as file:
         names, *rows = [row for row in csv.reader(file) if row] or [[]]
     if not names:
         return ""
+    if names[0].startswith("±"):
+        raise ValueError(f"{path}: {names[0]} is the error of no column before it")
     for i, row in enumerate(rows, 1):
         if len(row) != len(names):
             raise ValueError(f"{path}: row {i} has {len(row)} cells, but there are {len(names)} columns")

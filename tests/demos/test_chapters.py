@@ -54,6 +54,21 @@ def test_a_damaged_chapter_is_left_out_with_a_warning(folder, capsys, damage):
     assert f"{folder / 'one.json'} is left out of the gallery, run the demo again: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"title": 5}, {"about": None}, {"command": ["a"]}, {"results": 3}, {"results": [1]}, {"seconds": "long"}),
+        *({"name": "two"}, {"title": "\ud800"}),
+        {"pictures": [{"path": "a.png", "title": 1, "equation": "", "caption": ""}]},
+    ],
+)
+def test_what_is_not_of_its_type_is_left_out(folder, capsys, change):
+    path = keep(chapter(folder, "one"), folder)
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    assert kept(folder) == []
+    assert "is left out of the gallery" in capsys.readouterr().err
+
+
 def test_a_chapter_without_its_picture_is_left_out(folder, capsys):
     path = keep(chapter(folder, "one"), folder)
     assert json.loads(path.read_text(encoding="utf-8"))["pictures"][0]["path"] == "a.png"

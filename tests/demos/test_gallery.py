@@ -169,6 +169,29 @@ def test_a_row_that_is_too_short_is_an_error(tmp_path):
         table(tmp_path / "a.csv", "Nothing")
 
 
+def test_an_error_of_nothing_is_an_error(tmp_path):
+    (tmp_path / "a.csv").write_text("± a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="± a is the error of no column before it"):
+        table(tmp_path / "a.csv", "a")
+
+
+@pytest.mark.parametrize("damage", ["picture", "table"])
+def test_a_damaged_chapter_leaves_the_others_and_an_index_that_is_whole(tmp_path, capsys, damage):
+    """As while another command writes them; and the old index is replaced in a single step."""
+    first, *others = chapters(tmp_path)
+    if damage == "picture":
+        bad = tmp_path / "bad.png"
+        bad.write_bytes(b"")
+        first = first._replace(pictures=[Picture(bad, "t", "", "c")])
+    else:
+        (tmp_path / f"{first.name}.csv").write_text("a,b\n1\n", encoding="utf-8")
+    parsed = Parsed(write_index([first, *others], tmp_path).read_text(encoding="utf-8"))
+    titles = [text for _, text in parsed.all("h3")]
+    assert len(titles) == len(others)
+    assert f"{first.name} is left out of the gallery, run the demo again: " in capsys.readouterr().err
+    assert f'href="#{first.name}"' not in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
 def test_an_empty_csv_file_is_no_table(tmp_path):
     (tmp_path / "a.csv").write_text("\n", encoding="utf-8")
     assert table(tmp_path / "a.csv", "Nothing") == ""
@@ -204,6 +227,29 @@ def test_the_examples_run(module):
 def test_a_page_that_the_lecture_does_not_have_is_named_by_its_number():
     (part,) = lecture.parts([Chapter("One", "", [], [], "page40_new")])
     assert part.heading == "Page 40"
+
+
+def test_nasty_texts_stay_texts_wherever_they_are(tmp_path):
+    """In a list of the docstring, the name and the title of a page, a heading, a column, and a cell."""
+    (tmp_path / "a&'b c.html").touch()
+    picture = Picture(tmp_path / "a&'b c.html", NASTY, "", "c")
+    chapter = Chapter(NASTY, NASTY, [picture], [], name="leaderboard", about=f"First.\n\n    {NASTY}")
+    (tmp_path / "leaderboard.csv").write_text("a,<b>\n1,<script>alert(1)</script>\n", encoding="utf-8")
+    page = Parsed(write_index([chapter], tmp_path).read_text(encoding="utf-8"))
+    assert len(page.all("script")) == 1 and not page.all("b")
+    label, _ = [a["aria-label"] for a, _ in page.all("div") if a.get("class") == "scroll"]  # and that of the frame
+    heading = NASTY[:1].upper() + NASTY[1:]
+    assert label == heading and [text for _, text in page.all("caption", "h3")] == [heading] * 2
+    assert [text for _, text in page.all("code")] == [NASTY] and [text for _, text in page.all("th")][1] == "<b>"
+    assert [text for _, text in page.all("td")] == ["<script>alert(1)</script>"]
+    assert [text for _, text in page.all("pre")] == [f"    {NASTY}"]
+    (link,) = [(a, text) for a, text in page.all("a") if a.get("class") == "page"]
+    assert unquote(link[0]["href"]) == "a&'b c.html" and " " not in link[0]["href"] and link[1] == f"Open {NASTY}"
+
+
+def test_width_and_height_of_a_gif(tmp_path):
+    (tmp_path / "a.gif").write_bytes(b"GIF89a" + (300).to_bytes(2, "little") + (20).to_bytes(2, "little"))
+    assert embed.size(tmp_path / "a.gif") == (300, 20)
 
 
 def test_an_equation_is_not_needed(tmp_path):
