@@ -167,10 +167,23 @@ def compared(
 
 
 def gap_of(data: Standard, fitted: Fitted, n: int, rng: Rng) -> Nats:
-    """−log p(x) of fresh draws of a toy, as its entropy and the gap to it, whose error is the smaller one."""
+    """−log p(x) of fresh draws of a toy, as its entropy and the gap to it, whose error is the smaller one.
+
+    NaN, which is an alarm, where log p is NaN or +inf somewhere: the others shall have their rows all the same.
+    """
+    strange = False
+
+    def log_prob(z: np.ndarray) -> np.ndarray:
+        nonlocal strange
+        found = np.asarray(values(fitted.log_prob(z, rng)), np.float64)
+        strange = strange or not (found < np.inf).all()
+        return np.where(found < np.inf, found, -np.inf)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NegativeGap)  # the board raises an alarm of its own, after the table
-        gap = data.gap(lambda z: fitted.log_prob(z, rng), n, rng)
+        gap = data.gap(log_prob, n, rng)
+    if strange:
+        return Nats(np.nan, np.nan, np.nan, np.nan)
     return Nats(data.entropy + gap.value, gap.error, gap.value, gap.error)
 
 

@@ -106,24 +106,33 @@ def draw_nats(rows: Sequence[Row], reference: dict[str, float]) -> Any:
     for ax, (data, of_data) in zip(axes[0], groups):
         has_gap = of_data[0].nats is not None and of_data[0].nats.gap is not None
         values, errors = np.array([row.nats[2:] if has_gap else row.nats[:2] for row in of_data if row.nats], float).T
-        colours, at = [COLOURS[row.measure] for row in of_data], reference.get(data, 0.0)
+        finite, colours, at = (
+            values[np.isfinite(values)],
+            [COLOURS[row.measure] for row in of_data],
+            reference.get(data, 0.0),
+        )
         ax.axvline(at, color="k", linestyle="--", linewidth=1.2, zorder=0)
         for place, (value, error, colour) in enumerate(zip(values, errors, colours)):
-            ax.errorbar(value, place, xerr=error, fmt="o", markersize=5, color=colour)
-            text = f"{value:.3f}" if has_gap else f"{value:.1f}"
-            ax.annotate(text, (value + error, place), (6, 0), textcoords="offset points", va="center", size=8,
+            text, end = f"{value:.3f}" if has_gap else f"{value:.1f}", at  # what is not finite has a text, and no place
+            if np.isfinite(value + error):
+                ax.errorbar(value, place, xerr=error, fmt="o", markersize=5, color=colour)
+                end = value + error
+            ax.annotate(text, (end, place), (6, 0), textcoords="offset points", va="center", size=8,
                         bbox={"color": "white", "pad": 0.5})  # fmt: skip
         ax.set_yticks(range(len(of_data)), [row.model for row in of_data])
         ax.invert_yaxis()
         ax.grid(axis="y", alpha=0.25)
         if has_gap:
             ax.set_xscale("symlog", linthresh=0.1)
-            ax.set(xlim=(-0.02, 4 * max(values.max(), 0.1)), xlabel="gap to the entropy, nats; dashed: the truth")
+            ax.set(
+                xlim=(-0.02, 4 * max(finite.max(initial=0), 0.1)), xlabel="gap to the entropy, nats; dashed: the truth"
+            )
             ticks = [tick for tick in (0, 0.05, 0.1, 0.3, 1, 3, 10) if tick < ax.get_xlim()[1]]
             ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             ax.minorticks_off()
         else:
-            ax.set(xlim=(None, values.max() + 0.2 * np.ptp(values)))
+            if finite.size:
+                ax.set(xlim=(None, finite.max() + 0.2 * np.ptp(finite)))
             ax.set_xlabel(f"−log P(x), nats per image\n(dashed: independent pixels, {at:.1f})")
         ax.set_title(data)
     kinds = {EXACT: "exact", BOUND: "a bound: the model may be better", ESTIMATE: "an estimate, by an ODE"}
