@@ -11,6 +11,7 @@ input it raises ``cli.errors.BadInput``, or tells ``parser.error``; of what it t
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -52,10 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = print_warning
             code: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe, such as head, has enough
         close_quietly()
         return 0
+    except OSError as error:  # of files, commands tell themselves; a full disk behind > shows only here
+        if "debug" in options or error.errno != errno.ENOSPC:
+            raise
+        close_quietly()
+        print(f"{PROGRAM} {options.command}: error: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
         return 130

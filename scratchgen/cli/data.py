@@ -111,6 +111,8 @@ def load(options: argparse.Namespace, form: Form | None = None) -> Data:
         return of_arrays(name, parts, options, toy, form)
     except (ValueError, TypeError) as error:  # of scratchgen.data: they say what and where
         raise BadInput(str(error)) from error
+    except OSError as error:  # such as a name that is too long
+        raise BadInput(f"{name:.200}: {error.strerror or error}") from error
 
 
 def read(options: argparse.Namespace) -> tuple[dict[str, Any], Toy | None]:
@@ -181,6 +183,8 @@ def of_arrays(
     name: str, parts: dict[str, Any], options: argparse.Namespace, toy: Toy | None, form: Form | None
 ) -> Data:
     """Numbers, as points or levels."""
+    import numpy as np
+
     from scratchgen.cli.interpretation import interpreted, scaled
 
     if options.kind == "text":
@@ -201,6 +205,8 @@ def of_arrays(
         form, told = scaled(name, found, split["train"], getattr(options, "standardise", True))
         guesses += told
     ready = {part: form.to_model(x) for part, x in split.items()}
+    if form.kind == "points" and not np.isfinite(ready["all"]).all():
+        raise BadInput(f"{name} has values so far from those of the training part that float32 does not hold them")
     return Data(name, form, ready, guesses, toy, digest(ready))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tokenize
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,9 @@ from scratchgen.cli.errors import BadInput
 
 USUAL = ("x", "X", "data", "images", "train", "x_train", "points", "samples")  # names of the array in an .npz
 DELIMITERS = ",;\t"
+# What NumPy lets through of a damaged file: its header is Python, and an .npz may be compressed in strange ways.
+DAMAGE = (ValueError, EOFError, SyntaxError, tokenize.TokenError, RecursionError, zipfile.BadZipFile, zlib.error,
+          NotImplementedError, RuntimeError, KeyError)  # fmt: skip
 
 
 def is_array_file(path: Path) -> bool:
@@ -63,7 +68,7 @@ def read_npy(path: Path) -> np.ndarray:
             if not isinstance(array, np.ndarray):
                 raise BadInput(f"{path} is an .npz file by its content: name it so")
             return array
-    except (ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise BadInput(f"{path}: {reason(error)}") from error
 
 
@@ -81,7 +86,7 @@ def read_npz(path: Path, key: str | None) -> np.ndarray:
                 wanted = f"has no array {key}" if key else "has several arrays"
                 raise BadInput(f"{path} {wanted}; choose one by --key: {', '.join(names) or 'it is empty'}")
             return np.asarray(arrays[chosen])
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise BadInput(f"{path}: {reason(error)}") from error
 
 

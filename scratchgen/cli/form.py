@@ -58,7 +58,8 @@ class Form:
         x = x.reshape(len(x), self.dims)
         if self.kind == "levels":
             return x.astype(np.int64)
-        return ((x - np.asarray(self.shift)) / np.asarray(self.scale)).astype(np.float32)
+        with np.errstate(over="ignore"):  # whoever gives such numbers finds inf
+            return ((x - np.asarray(self.shift)) / np.asarray(self.scale)).astype(np.float32)
 
     def to_data(self, x: np.ndarray) -> np.ndarray:
         """What the model drew, as the data are: float64 (n, D) points, int64 (n, *shape) levels."""

@@ -135,11 +135,14 @@ def scaled(name: str, form: Form, train: np.ndarray, standardise: bool) -> tuple
     """The form with its scale: points get mean 0 and standard deviation 1, column by column, by the training part.
 
     Raises:
-        BadInput: for columns that are constant: their density would be infinite.
+        BadInput: for columns that are constant, whose density would be infinite; for values whose squares are.
     """
     if form.kind == "levels":
         return form, []
-    std = train.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        std = train.std(axis=0)
+    if not np.isfinite(std).all():
+        raise BadInput(f"{name}: its values are so large that their squares overflow: give them in another unit")
     constant = np.flatnonzero((np.ptp(train, axis=0) == 0) | (std == 0))
     if constant.size:
         columns = ", ".join(str(j + 1) for j in constant[:10])

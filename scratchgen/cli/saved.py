@@ -96,6 +96,7 @@ def load(path: str) -> Saved:
         family = FAMILIES[note["model"]]
         form = Form.from_json(note["form"])
         settings = checked_settings(family, form, note["settings"])
+        check_source(note)
         model = family.build(form, settings, 0)
         weights = part("best", arrays) or part("model", arrays)
         model.load_state(weights)
@@ -104,6 +105,18 @@ def load(path: str) -> Saved:
             f"{path}: its note and its weights do not make a model of this version: {error!s:.300}"
         ) from error
     return Saved(model.eval(), family, settings, form, note, meta, arrays)
+
+
+def check_source(note: dict[str, Any]) -> None:
+    """Raises ValueError unless the note says, as that of ``train``, where the data are from and how it was trained."""
+    match note:
+        case {
+            "data": {"name": str(), "rows": dict(rows), "sha256": str(), **more},
+            "training": {"seed": int(), "steps": int(), "batch_size": int(batch)},
+            "scratchgen": str(),
+        } if all(type(n) is int for n in [*rows.values(), *more.values()]) and batch > 0 and more.keys() <= {"drawn"}:
+            return
+    raise ValueError("where the data are from, or how it was trained, is not as this version writes it")
 
 
 def checked_settings(family: Family, form: Form, given: Any) -> dict[str, Any]:

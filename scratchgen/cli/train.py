@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import stat
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,10 @@ def check_file(options: argparse.Namespace) -> None:
     if not os.path.isdir(folder):
         raise BadInput(f"--out {options.out}: there is no folder {folder}; create it first")
     exists = os.path.exists(options.out)
+    if exists and not os.path.isfile(options.out):  # --force would remove it
+        raise BadInput(f"--out {options.out} is a device or a pipe; name a file")
+    if exists and not os.stat(options.out).st_mode & stat.S_IWUSR:
+        raise BadInput(f"--out {options.out} is read-only; name another file, or make it writable")
     if options.resume and options.force:
         raise BadInput("--resume goes on from the file, and --force replaces it: choose one")
     if options.resume and not exists:
@@ -160,7 +165,7 @@ def trained(
         check_resume(note, options)
     family.start(model, data.form, data.part("train"), rng)
     if options.force and os.path.exists(options.out):
-        os.unlink(options.out)
+        os.unlink(os.path.realpath(options.out))
     steps = recipe.steps
     try:
         history = fit(

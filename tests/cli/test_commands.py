@@ -108,6 +108,23 @@ def test_a_training_that_diverges_fails_and_keeps_what_there_was(
     assert (tmp_path / "a.ckpt").exists()
 
 
+def test_force_removes_files_only(tmp_path: Path, capsys: Capture) -> None:
+    """A pipe and a read-only file stay, as a device would; behind a link the file is replaced, and not the link."""
+    os.mkfifo(tmp_path / "pipe")
+    for model in ("maf", "ppca"):
+        run = command(capsys, *training(model, points(tmp_path), tmp_path / "pipe", "--force"))
+        assert run.code == 2 and "is a device or a pipe; name a file" in run.err
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "old").write_text("old")
+    (tmp_path / "old").chmod(0o444)
+    run = command(capsys, *training("maf", points(tmp_path), tmp_path / "old", "--force"))
+    assert run.code == 2 and "is read-only" in run.err and (tmp_path / "old").read_text() == "old"
+    (tmp_path / "old").chmod(0o644)
+    (tmp_path / "link").symlink_to("old")
+    assert command(capsys, *training("maf", points(tmp_path), tmp_path / "link", "--force")).code == 0
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "old").stat().st_size > 1000
+
+
 def test_help_has_examples_and_every_model_its_settings(capsys: Capture) -> None:
     for name in ("train", "sample", "evaluate", "info", "demo"):
         run = command(capsys, name, "--help")

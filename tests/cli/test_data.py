@@ -1,6 +1,7 @@
 """Data on the command line: what is inferred of each file, and the error that each bad one gets."""
 
 import argparse
+import contextlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from scratchgen.cli import data
 from scratchgen.cli.errors import BadInput
+from scratchgen.cli.files import read_array
+from scratchgen.cli.form import Form
 from scratchgen.data import TwoMoons, digits
 
 GREY = np.random.default_rng(0).integers(0, 17, (30, 16))
@@ -17,7 +20,7 @@ GREY[0, 0] = 16
 REAL = np.random.default_rng(1).standard_normal((30, 3))
 
 
-def load(name: object, **options: Any) -> data.Data:
+def load(name: object, form: Form | None = None, **options: Any) -> data.Data:
     defaults = {
         "rows": 100,
         "kind": None,
@@ -27,7 +30,7 @@ def load(name: object, **options: Any) -> data.Data:
         "standardise": True,
         "binarise": False,
     }
-    return data.load(argparse.Namespace(data=str(name), **{**defaults, **options}))
+    return data.load(argparse.Namespace(data=str(name), **{**defaults, **options}), form)
 
 
 def refused(name: object, **options: Any) -> str:
@@ -218,6 +221,11 @@ def test_a_bad_table_is_refused_with_its_line(text: str, message: str, tmp_path:
     assert message in refused(written(tmp_path, text))
 
 
+def with_header(header: bytes) -> bytes:
+    """An .npy file of format 1.0 with this header, and nothing after it."""
+    return b"\x93NUMPY\1\0" + (len(header) + 1).to_bytes(2, "little") + header + b"\n"
+
+
 def test_a_bad_file_is_refused(tmp_path: Path) -> None:
     whole = saved(tmp_path, REAL).read_bytes()
     files = {
@@ -231,12 +239,43 @@ def test_a_bad_file_is_refused(tmp_path: Path) -> None:
         "table.xlsx": (b"PK\3\4 and more", "a zip file"),
         "short.txt": (b"ten chars.", "at least 100"),
         "latin.txt": ("é".encode("latin-1") * 200, "UTF-8"),
+        "deep.npy": (with_header(b"{'shape': " + b"(" * 300), "damaged"),
+        "minus.npy": (with_header(b"{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 2), }"), "damaged"),
     }
     for name, (content, message) in files.items():
         (tmp_path / name).write_bytes(content)
         assert message in refused(tmp_path / name), name
     (tmp_path / "folder").mkdir()
     assert "not one of MNIST files" in refused(tmp_path / "folder")
+
+
+def test_any_damage_to_a_compressed_file_is_told(tmp_path: Path) -> None:
+    """Each byte in turn: the file is read all the same, or refused, and no other error comes through."""
+    np.savez_compressed(tmp_path / "whole.npz", x=REAL[:4])
+    whole = (tmp_path / "whole.npz").read_bytes()
+    for i in range(len(whole)):
+        damaged = tmp_path / "damaged.npz"
+        damaged.write_bytes(whole[:i] + bytes([whole[i] ^ 0x55]) + whole[i + 1 :])
+        with contextlib.suppress(BadInput):
+            read_array(damaged)
+
+
+def test_a_column_that_is_constant_but_for_rounding_is_refused(tmp_path: Path) -> None:
+    """The mean of many 0.1 is not 0.1 to the last bit, so their deviation is not 0."""
+    x = np.concatenate([np.random.default_rng(0).normal(size=(1000, 1)), np.full((1000, 1), 0.1)], axis=1)
+    assert x[:, 1].std() > 0
+    assert "column 2 has the same value in all rows, 0.1" in refused(saved(tmp_path, x))
+
+
+def test_a_name_that_no_file_can_have_is_told() -> None:
+    assert "File name too long" in refused("x" * 5000)
+
+
+def test_numbers_that_floats_do_not_hold(tmp_path: Path) -> None:
+    assert "their squares overflow" in refused(saved(tmp_path, REAL * 1e300))
+    form = Form("points", (3,), shift=(0.0,) * 3, scale=(1.0,) * 3)
+    with pytest.raises(BadInput, match="float32 does not hold them"):
+        load(saved(tmp_path, REAL * 1e200), form)
 
 
 def test_a_pickle_is_not_run(tmp_path: Path) -> None:

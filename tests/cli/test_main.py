@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,17 @@ def test_a_terminal_of_ascii_and_a_closed_pipe() -> None:
     run = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full")
+def test_a_full_disk_behind_the_output_is_told_and_one_that_is_closed_is_none() -> None:
+    command = [sys.executable, "-m", "scratchgen", "info"]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert run.returncode == 1
+    assert run.stderr == "python -m scratchgen info: error: No space left on device\n"
+    closed = subprocess.run(["sh", "-c", f"{shlex.join(command)} >&-"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert (closed.returncode, closed.stderr) == (0, "")
 
 
 def test_what_is_printed_where_characters_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:

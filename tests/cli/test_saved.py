@@ -1,6 +1,8 @@
 """Files of models: resumed bit for bit, never lost, and refused when they are not what they should be."""
 
+import argparse
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ import numpy as np
 import pytest
 
 from scratchgen import checkpoint
-from scratchgen.cli import saved
+from scratchgen import training as training_package
+from scratchgen.cli import data, saved
+from scratchgen.data import EightGaussians
 from scratchgen.training import loop
 from scratchgen.training.run import part
 from tests.cli.tiny import FILES, command, points, training
@@ -124,6 +128,21 @@ FORM: dict[str, Any] = {
         ({"form": {**FORM, "shape": [3]}}, "form of the data"),
         ({"form": {**FORM, "kind": "sound"}}, "form of the data"),
         ({"form": None}, "form of the data"),
+        *(
+            ({"data": data}, "where the data are from")
+            for data in (
+                None,
+                "points.npy",
+                {},
+                {"name": 5, "rows": {}, "sha256": ""},
+                {"name": "rings", "rows": {"train": "9"}, "sha256": ""},
+                {"name": "rings", "rows": {}, "sha256": "", "drawn": "many"},
+            )
+        ),
+        ({"training": None}, "how it was trained"),
+        ({"training": {}}, "how it was trained"),
+        ({"training": {"seed": 0, "steps": 3, "batch_size": 0}}, "how it was trained"),
+        ({"scratchgen": 1}, "how it was trained"),
     ],
 )
 def test_a_file_of_another_making_is_refused(
@@ -135,8 +154,8 @@ def test_a_file_of_another_making_is_refused(
 
 
 def test_binarised_data_are_known_again(tmp_path: Path, capsys: Capture) -> None:
-    data, out = FILES["levels"](tmp_path), tmp_path / "bits.ckpt"
-    assert command(capsys, *training("made", data, out, "--binarise")).code == 0
+    path, out = FILES["levels"](tmp_path), tmp_path / "bits.ckpt"
+    assert command(capsys, *training("made", path, out, "--binarise")).code == 0
     run = command(capsys, "evaluate", out)
     assert run.code == 0 and "the test part" in run.out
     assert command(capsys, "sample", out, "-n", 9, "--out", tmp_path / "a.npy").code == 0
@@ -179,16 +198,55 @@ def test_what_is_no_checkpoint_is_refused(trained: Path, tmp_path: Path, capsys:
     assert "folder" in command(capsys, "info", tmp_path).err
 
 
+def test_the_draws_of_a_toy_are_known_again_and_measured_on_its_own_scale(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "rings.ckpt"
+    assert command(capsys, *training("vae", "eight_gaussians", out, "--rows", 300)).code == 0
+    run = command(capsys, "evaluate", out)
+    toy = EightGaussians()
+    x = data.dealt_out(toy.sample(300, data.SEED))["test"]
+    assert "the test part" in run.out and "30 examples" in run.out
+    assert f"  {-toy.log_prob(x).mean():.2f}" in run.out and f"whose entropy is {toy.entropy():.4f}" in run.out
+
+
+def test_what_is_looked_at_while_training_is_the_validation_part(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In training and for the figure at its end, which is printed as that of validation."""
+    seen = {}
+
+    def fit(*args: Any, **more: Any) -> Any:
+        seen.update(more)
+        return real(*args, **more)
+
+    real = training_package.fit
+    monkeypatch.setattr(training_package, "fit", fit)
+    run = command(capsys, *training("vae", points(tmp_path), tmp_path / "a.ckpt"))
+    epochs = ["--epochs", 2, "--batch-size", 70, "--quiet"]
+    train = command(capsys, "train", "ddpm", "--data", tmp_path / "points.npy", "--out", tmp_path / "b.ckpt", *epochs)
+    options = argparse.Namespace(
+        data=str(tmp_path / "points.npy"), rows=0, kind=None, levels=None, shape=None, key=None, binarise=False
+    )
+    np.testing.assert_array_equal(seen["validation"], data.load(options).part("validation"))
+    assert seen["steps"] == 6 and train.code == 0  # 160 rows are 3 batches
+    figure = re.search(r"^validation (.*)", run.out, re.MULTILINE)
+    evaluated = command(capsys, "evaluate", tmp_path / "a.ckpt", "--split", "validation")
+    assert figure and figure[1] in evaluated.out
+
+
 def test_the_data_of_a_model_are_known_again(trained: Path, tmp_path: Path, capsys: Capture) -> None:
-    data = tmp_path / "points.npy"
-    default, named = command(capsys, "evaluate", trained), command(capsys, "evaluate", trained, "--data", data)
+    path = tmp_path / "points.npy"
+    default, named = command(capsys, "evaluate", trained), command(capsys, "evaluate", trained, "--data", path)
     assert default.out == named.out and "the test part" in default.out and "20 examples" in default.out
+    x = np.load(path)
+    np.save(path, x[::-1])  # as many, of the same kind
+    assert "has changed since" in command(capsys, "evaluate", trained).out
+    np.save(path, x)
     train = command(capsys, "evaluate", trained, "--split", "train")
     assert "160 examples" in train.out and "the model was trained on these rows" in train.out
-    np.save(tmp_path / "new.npy", np.load(data)[:5])
+    np.save(tmp_path / "new.npy", np.load(path)[:5])
     new = command(capsys, "evaluate", trained, "--data", tmp_path / "new.npy")
     assert "all of it" in new.out and "5 examples" in new.out
-    np.save(data, np.load(data)[:150])
+    np.save(path, np.load(path)[:150])
     changed = command(capsys, "evaluate", trained)
     assert "has changed since" in changed.out and "all of it" in changed.out and "150 examples" in changed.out
     np.save(tmp_path / "wide.npy", np.zeros((30, 3)))
