@@ -47,6 +47,12 @@ def test_each_test_runs_once_and_fixtures_are_torn_down_between_units(jobs):
     assert [counts[name] for name in "abcd"] == [2, 2, 2, 1]
 
 
+def test_one_failure_is_enough(jobs):
+    """Also where the other process has passed all that it ran."""
+    code, text = jobs(one="def test_a():\n    assert False\n", two="def test_b():\n    time.sleep(1)\n")
+    assert code == 1 and "1 failed" in text and "1 passed" in text
+
+
 def test_failures_of_all_processes_are_shown(jobs):
     wait = "    time.sleep(0.5)\n"
     code, text = jobs(

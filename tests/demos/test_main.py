@@ -14,7 +14,7 @@ import pytest
 
 from demos import __main__ as demos
 from demos import processes
-from demos.__main__ import Report, choose, in_starting_order, parse
+from demos.__main__ import About, Report, choose, in_starting_order, parse, tasks_of
 from demos.contents import DEMOS
 from demos.processes import Outcome, Task, cores
 
@@ -141,6 +141,14 @@ def test_names_are_beginnings_or_files_in_page_order():
         choose(["page02", "page11_gird"])
     with pytest.raises(ValueError, match="no demo begins with ''"):
         choose([""])
+
+
+def test_the_commands_have_the_settings_that_were_given(tmp_path):
+    for given, length in (["--quick"], "--quick"), ([], "--full"):
+        options = parse(["page05_em", "--seed", "7", "--out", str(tmp_path), *given])
+        (task,) = tasks_of({"page05_em": About("EM", 40, 10)}, options)
+        command = [sys.executable, "-m", "demos.page05_em", "--seed", "7", length, "--out", str(tmp_path)]
+        assert task == ("page05_em", [*command, "--no-index"], 10 if given else 40)
 
 
 def test_a_number_is_not_cut():

@@ -144,6 +144,16 @@ def test_false_alarms_are_as_rare_as_stated():
     assert np.all(np.abs(below - alpha) < 5.96 * np.sqrt(alpha * (1 - alpha) / trials))
 
 
+def test_of_many_points_the_median_is_of_all_their_range(monkeypatch):
+    """And not of those that come first when they are sorted; and p is of 499 dealings."""
+    x = np.linspace(0, 1, 2000)[:, None] ** 3
+    monkeypatch.setattr(kernel, "MOST", 50)
+    some = median_bandwidths(x[:1000], x[1000:])[0]
+    monkeypatch.setattr(kernel, "MOST", 2000)
+    assert some == pytest.approx(median_bandwidths(x[:1000], x[1000:])[0], rel=0.1)
+    assert mmd_test(np.zeros((20, 1)), np.ones((20, 1)), 0, bandwidths=[1.0]).p == 1 / 500
+
+
 def test_ties_count_against_the_alarm():
     """All dealings alike: p is 1."""
     x = np.array([[0.0], [1.0]])

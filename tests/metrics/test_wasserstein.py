@@ -98,6 +98,13 @@ def test_the_error_is_the_spread_over_directions():
     assert found[:, 0].mean() == pytest.approx(truth.value, rel=0.01)
 
 
+def test_the_error_of_two_directions():
+    """W² is 9 along the one axis and 1 along the other: the error of their mean is 4, and SW is √5."""
+    x = np.random.default_rng(0).normal(size=(10, 2))
+    found = sliced_wasserstein(x, x + np.array([3.0, 1.0]), 0, np.eye(2))
+    assert found == pytest.approx((np.sqrt(5), 4 / (2 * np.sqrt(5))), rel=1e-12)
+
+
 def test_blocks_of_directions_are_one(monkeypatch):
     x, y = normal(0), normal(1, 20)
     whole = sliced_wasserstein(x, y, 5, directions=9)
